@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace trine {
+
+/// What went wrong in a use of the library's objects. Giving up a wait is a return value, never one of these; a bad
+/// argument is a std::invalid_argument that names it; a failed system call is a std::system_error that names the call.
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// A free lock was unlocked. The lock is unchanged.
+class NotLocked : public Error {
+ public:
+  NotLocked() : Error("trine: unlock of a lock that is not locked") {}
+};
+
+/// A lock was unlocked by somebody who does not own it. The lock is unchanged.
+class NotOwner : public Error {
+ public:
+  NotOwner() : Error("trine: unlock by a caller that does not own the lock") {}
+};
+
+/// The owner of a lock died while it held it. The lock is not held by the caller, and stays so until recover().
+class OwnerDied : public Error {
+ public:
+  OwnerDied() : Error("trine: the owner of the lock died while it held it; call recover()") {}
+};
+
+/// A release would have left more permits than the semaphore's maximum. Nothing was released.
+class ReleasedTooManyTimes : public Error {
+ public:
+  ReleasedTooManyTimes() : Error("trine: semaphore released too many times") {}
+};
+
+/// The barrier was aborted or reset, or one of its parties gave up, died, or threw from its action.
+class BrokenBarrier : public Error {
+ public:
+  BrokenBarrier() : Error("trine: the barrier is broken") {}
+};
+
+/// The queue was shut down: for put at once, for get when nothing is left.
+class QueueShutdown : public Error {
+ public:
+  QueueShutdown() : Error("trine: the queue was shut down") {}
+};
+
+/// task_done() was called more often than items were put. The count is unchanged.
+class TaskDoneTooOften : public Error {
+ public:
+  TaskDoneTooOften() : Error("trine: task_done() called more often than items were put") {}
+};
+
+}  // namespace trine

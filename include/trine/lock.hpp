@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include <trine/backend.hpp>
+#include <trine/backend/threads.hpp>
+#include <trine/guard.hpp>
+#include <trine/lock_operation.hpp>
+#include <trine/lock_word.hpp>
+#include <trine/until.hpp>
+
+namespace trine {
+
+/// Mutual exclusion: at most one caller holds it.
+///
+///     trine::Lock lock;
+///     { auto held = lock.guard(); ++shared; }
+///     if (auto held = lock.guard(10ms)) ++shared; else busy();
+///
+/// Visibility: what an owner did before unlock() is visible to every later owner.
+/// Lifetime: whoever gets the lock may destroy it after its own unlock(), though another's unlock() has not returned yet.
+/// Owners: not recursive: a second lock() by the owner waits for ever (or until its limit). On threads and coroutines anyone
+/// may unlock; on the process backends the owner alone, because the kernel watches it. Unlocking a free lock: NotLocked.
+/// A lock() throws OwnerDied (and does not hold the lock) after an owner's death, until somebody calls recover().
+/// Fairness: none is promised among threads; a running thread may pass a sleeping one. Coroutines are served in order.
+/// It is a BasicLockable, Lockable and TimedLockable of the standard on the blocking backends. Constant time; uncontended
+/// lock and unlock are one atomic read-modify-write each.
+template <class B = threads>
+class Lock {
+  using Word = LockWord<B>;
+
+ public:
+  using LockOperation = LockWordOperation<Lock, B>;
+  using GuardOperation = GuardOf<LockOperation, Guard<Lock>>;
+
+  Lock() = default;
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+  /// Waits until the lock is the caller's: true, or false when it gave up.
+  typename B::template Result<bool> lock(const Until& until = {}) { return B::run(lock_op(), until); }
+
+  /// Takes the lock if it is free.
+  bool try_lock() {
+    auto operation = lock_op();
+    return operation.attempt() && operation.result();
+  }
+
+  template <class Duration>
+  typename B::template Result<bool> try_lock_for(const Duration& after) {
+    return lock(Until(after));
+  }
+  template <class TimePoint>
+  typename B::template Result<bool> try_lock_until(const TimePoint& at) {
+    return lock(Until(at));
+  }
+
+  /// Frees the lock. Throws NotLocked, or NotOwner where the backend knows owners; the lock is unchanged then.
+  void unlock() { state_->vacate(B::holder()); }
+
+  /// Whether anyone holds it at this moment.
+  [[nodiscard]] bool locked() const noexcept { return state_->owner() != 0; }
+
+  /// lock() for a scope: a guard that holds the lock, or none when it gave up.
+  [[nodiscard]] typename B::template Result<Guard<Lock>> guard(const Until& until = {}) {
+    return B::run(guard_op(), until);
+  }
+
+  /// guard(), which takes the lock after its owner's death as well: the caller repairs the data and unlocks.
+  [[nodiscard]] typename B::template Result<Guard<Lock>> recover(const Until& until = {}) {
+    return B::run(recover_op(), until);
+  }
+
+  [[nodiscard]] LockOperation lock_op() noexcept { return {*this, *state_, B::holder(), Word::Mode::ordinary}; }
+  [[nodiscard]] GuardOperation guard_op() noexcept { return {*this, *state_, B::holder(), Word::Mode::ordinary}; }
+  [[nodiscard]] GuardOperation recover_op() noexcept { return {*this, *state_, B::holder(), Word::Mode::recovering}; }
+
+  /// For Condition: unlocks, however deeply locked, and says how deep that was; and the operation that undoes it.
+  std::uint32_t unlock_fully() {
+    unlock();
+    return 1;
+  }
+  [[nodiscard]] LockOperation relock_op(std::uint32_t /*depth*/) noexcept { return lock_op(); }
+
+ private:
+  typename B::template Storage<Word> state_;
+};
+
+}  // namespace trine

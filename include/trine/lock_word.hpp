@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include <trine/backend.hpp>
+#include <trine/error.hpp>
+
+namespace trine {
+
+/// Who owns a lock: the word that Lock, RecursiveLock and the writing side of SharedLock have in common.
+///
+/// | value | meaning |
+/// | 0 | free |
+/// | owner (bits 0-29) | owned, and nobody sleeps |
+/// | owner + sleepers | owned, and somebody may sleep; one who was woken sets the mark again, by its own taking or sleeping |
+/// | sleepers | free, where the backend keeps the mark until it knows that nobody sleeps |
+/// | died [+ sleepers] | the owner died; only a recovering taker may have it |
+///
+/// Invariant: where the mark is missing although somebody sleeps, one who was woken is on its way.
+///
+/// Order: taking acquires, freeing releases, so that what one owner did is visible to the next.
+/// The states are those of the futex mutex in U. Drepper, "Futexes Are Tricky", with the owner's number for the 1.
+template <class B>
+class LockWord {
+ public:
+  using Word = typename B::Word;
+
+  static constexpr std::uint32_t sleepers = 1U << 31;
+  static constexpr std::uint32_t died = 1U << 30;
+
+  enum class Outcome : std::uint8_t { busy, taken, owner_died };
+  enum class Mode : std::uint8_t { ordinary, recovering };
+
+  [[nodiscard]] static constexpr std::uint32_t owner_of(std::uint32_t word) noexcept { return word & (died - 1); }
+
+  [[nodiscard]] std::uint32_t owner() const noexcept { return owner_of(owned_.word.load(std::memory_order_relaxed)); }
+
+  /// Takes the word for `me` if it is free. Acquire: pairs with the release in B::vacate.
+  Outcome attempt(std::uint32_t me, Mode mode, std::memory_order order = std::memory_order_acquire) noexcept {
+    std::uint32_t seen = 0;
+    if (B::claim(owned_, seen, me, order)) [[likely]] return Outcome::taken;
+    while (owner_of(seen) == 0) {
+      if ((seen & died) != 0 && mode == Mode::ordinary) return Outcome::owner_died;
+      if (B::claim(owned_, seen, me | (seen & sleepers), order)) return Outcome::taken;
+    }
+    return Outcome::busy;
+  }
+
+  /// The same for one who has slept or is going to: it takes the word with the mark, for there may be others.
+  Sleep<Word> announce(std::uint32_t me, Mode mode, Outcome& outcome,
+                       std::memory_order order = std::memory_order_acquire) {
+    std::uint32_t seen = owned_.word.load(std::memory_order_relaxed);
+    for (;;) {
+      if (owner_of(seen) != 0) {
+        outcome = Outcome::busy;
+        if (const auto sleep = mark(seen); !sleep.needless()) return sleep;
+      } else if ((seen & died) != 0 && mode == Mode::ordinary) {
+        outcome = Outcome::owner_died;
+        B::wake(owned_.word, everyone);  // one was woken by the death; all are to hear of it
+        return {};
+      } else if (B::claim(owned_, seen, me | sleepers, order)) {
+        outcome = Outcome::taken;
+        return {};
+      }
+    }
+  }
+
+  /// Sleeps on the word without wanting it: until its owner has freed it. `seen`: what it held, with an owner.
+  Sleep<Word> mark(std::uint32_t& seen) noexcept {
+    if ((seen & sleepers) != 0 || owned_.word.compare_exchange_weak(seen, seen | sleepers, std::memory_order_relaxed,
+                                                                    std::memory_order_relaxed)) {
+      return {&owned_.word, seen | sleepers};
+    }
+    return {};
+  }
+
+  [[nodiscard]] std::uint32_t load(std::memory_order order) const noexcept { return owned_.word.load(order); }
+
+  /// Frees the word, which `me` owns, and wakes up to `count` sleepers. Throws NotLocked or NotOwner, and changes nothing.
+  void vacate(std::uint32_t me, std::uint32_t count = 1) {
+    if (const std::uint32_t is = owner(); is != me) [[unlikely]] refuse(is);
+    B::vacate(owned_, sleepers, count);
+  }
+
+  [[noreturn]] static void refuse(std::uint32_t owner) {
+    if (owner == 0) throw NotLocked();
+    throw NotOwner();
+  }
+
+ private:
+  typename B::Owned owned_;
+};
+
+}  // namespace trine

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <linux/futex.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <span>
+#include <string>
+#include <system_error>
+
+#include <trine/os/pause.hpp>
+#include <trine/sleep.hpp>
+
+namespace trine::os {
+
+enum class FutexScope { process, machine };
+
+/// Sleeping on 32-bit words by the futex system calls of Linux. `Scope` says whether the words are shared with other
+/// processes. Every sleep may end for no reason; the caller looks again.
+template <FutexScope Scope>
+class LinuxFutex {
+ public:
+  using Word = std::atomic<std::uint32_t>;
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  static void pause() noexcept { os::pause(); }
+  static void yield() noexcept { ::sched_yield(); }
+
+  /// Wakes up to `count` of those who sleep on the word. Touches nothing but the address, so the word may be gone; safe in
+  /// a signal handler.
+  static void wake(Word& word, std::uint32_t count) noexcept {
+    const int saved = errno;
+    ::syscall(SYS_futex, &word, FUTEX_WAKE | private_flag, count, nullptr, nullptr, 0);
+    errno = saved;
+  }
+
+  /// Sleeps until one of the words no longer holds its value, somebody wakes one of them, the time has come, or for no
+  /// reason. Without futex_waitv (before Linux 5.16) several words are watched in slices.
+  static void sleep(std::span<const Sleep<Word>> words, TimePoint until) {
+    if (words.size() == 1) return sleep_on(words.front(), until);
+    if (words.size() <= FUTEX_WAITV_MAX && can_wait_for_several().load(std::memory_order_relaxed)) {
+      if (sleep_on_several(words, until)) return;
+      can_wait_for_several().store(false, std::memory_order_relaxed);
+    }
+    static constexpr auto slice = std::chrono::milliseconds(1);
+    for (const auto& each : words) {
+      if (each.word->load(std::memory_order_relaxed) != each.value) return;
+    }
+    sleep_on(words.front(), std::min(until, std::chrono::steady_clock::now() + slice));
+  }
+
+  /// Whether the kernel is known to lack futex_waitv: false until the first sleep on several words.
+  static bool sleeps_in_slices() noexcept { return !can_wait_for_several().load(std::memory_order_relaxed); }
+
+ private:
+  static constexpr int private_flag = Scope == FutexScope::process ? FUTEX_PRIVATE_FLAG : 0;
+
+  // Relaxed: a hint alone, every thread would find out by itself.
+  static std::atomic<bool>& can_wait_for_several() noexcept {
+    static constinit std::atomic<bool> can{true};
+    return can;
+  }
+
+  static timespec absolute(TimePoint at) noexcept {
+    const auto ns = std::max<std::int64_t>(std::chrono::nanoseconds(at.time_since_epoch()).count(), 0);
+    return {.tv_sec = static_cast<std::time_t>(ns / 1'000'000'000), .tv_nsec = static_cast<long>(ns % 1'000'000'000)};
+  }
+
+  [[noreturn]] static void fail(const char* call) {
+    throw std::system_error(errno, std::system_category(), std::string("trine: ") + call);
+  }
+
+  static void sleep_on(const Sleep<Word>& sleep, TimePoint until) {
+    const timespec at = absolute(until);
+    const timespec* limit = until == TimePoint::max() ? nullptr : &at;
+    const long result = ::syscall(SYS_futex, sleep.word, FUTEX_WAIT_BITSET | private_flag, sleep.value, limit, nullptr,
+                                  FUTEX_BITSET_MATCH_ANY);
+    if (result == -1 && errno != EAGAIN && errno != EINTR && errno != ETIMEDOUT) fail("futex wait");
+  }
+
+  // false: this kernel (or a filter of system calls) does not know the call.
+  static bool sleep_on_several(std::span<const Sleep<Word>> words, TimePoint until) {
+    std::array<futex_waitv, FUTEX_WAITV_MAX> list;
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      list[i] = {.val = words[i].value,
+                 .uaddr = reinterpret_cast<std::uintptr_t>(words[i].word),
+                 .flags = FUTEX_32 | static_cast<std::uint32_t>(private_flag),
+                 .__reserved = 0};
+    }
+    timespec at = absolute(until);
+    timespec* limit = until == TimePoint::max() ? nullptr : &at;
+    const long result = ::syscall(SYS_futex_waitv, list.data(), words.size(), 0, limit, CLOCK_MONOTONIC);
+    if (result != -1 || errno == EAGAIN || errno == EINTR || errno == ETIMEDOUT) return true;
+    if (errno == ENOSYS || errno == EPERM) return false;
+    fail("futex_waitv");
+  }
+};
+
+}  // namespace trine::os

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <utility>
+
+#include <trine/backend/threads.hpp>
+#include <trine/basic_queue.hpp>
+
+namespace trine {
+
+/// Items in the order in which they came. The places lie in chunks: one that is a ring for a queue with capacity, a list of
+/// them for one without, of which the last emptied one is kept for the next.
+template <class T, class B>
+class FifoItems {
+  struct Slot;
+  struct Chunk;
+
+ public:
+  using value_type = T;
+  static constexpr bool one_gate = false;
+
+  /// How far an end has come: the next place, and the chunk in which it lies.
+  struct Cursor {
+    Chunk* chunk = nullptr;
+    std::size_t at = 0;
+  };
+
+  FifoItems(std::size_t capacity, Cursor& put, Cursor& get) : ring_(capacity != 0) {
+    put.chunk = get.chunk = new Chunk(ring_ ? capacity : chunk_size);
+  }
+  FifoItems(const FifoItems&) = delete;
+  FifoItems& operator=(const FifoItems&) = delete;
+
+  /// Puts an item in at the cursor. If this throws, nothing has happened.
+  template <class Item>
+  void put(Cursor& cursor, Item&& item) {
+    if (cursor.at == cursor.chunk->size) [[unlikely]] cursor = ring_ ? Cursor{cursor.chunk, 0} : append(*cursor.chunk);
+    std::construct_at(cursor.chunk->slots[cursor.at].write().place(), std::forward<Item>(item));
+    ++cursor.at;
+  }
+
+  /// Hands the item at the cursor to `sink`, and destroys it.
+  template <class Sink>
+  void take(Cursor& cursor, Sink&& sink) {
+    if (cursor.at == cursor.chunk->size) [[unlikely]] cursor = ring_ ? Cursor{cursor.chunk, 0} : leave(*cursor.chunk);
+    T* const item = cursor.chunk->slots[cursor.at].write().item();
+    sink(std::move(*item));
+    std::destroy_at(item);
+    ++cursor.at;
+  }
+
+  /// Frees what is left, from the getting end's cursor on, when no item is inside.
+  void free(const Cursor& get) noexcept {
+    delete spare_.load(std::memory_order_relaxed);
+    for (Chunk* chunk = get.chunk; chunk != nullptr;) delete std::exchange(chunk, chunk->next.read());
+  }
+
+ private:
+  static constexpr std::size_t chunk_size = 64;
+
+  struct Slot {
+    T* place() noexcept { return reinterpret_cast<T*>(bytes); }
+    T* item() noexcept { return std::launder(place()); }
+    alignas(T) std::byte bytes[sizeof(T)];
+  };
+
+  // A place is guarded by the index that publishes it; `next` by that of the first item in the next chunk.
+  struct Chunk {
+    explicit Chunk(std::size_t count) : size(count), slots(new typename B::template Cell<Slot>[count]) {}
+    const std::size_t size;
+    std::unique_ptr<typename B::template Cell<Slot>[]> slots;
+    typename B::template Cell<Chunk*> next;
+  };
+
+  Cursor append(Chunk& full) {
+    // Acquire: pairs with the release in leave(); the chunk is no longer read.
+    Chunk* chunk = spare_.exchange(nullptr, std::memory_order_acquire);
+    if (chunk == nullptr) chunk = new Chunk(chunk_size);
+    chunk->next.write() = nullptr;
+    full.next.write() = chunk;
+    return {chunk, 0};
+  }
+
+  Cursor leave(Chunk& empty) noexcept {
+    Chunk* const next = empty.next.read();
+    delete spare_.exchange(&empty, std::memory_order_acq_rel);
+    return {next, 0};
+  }
+
+  const bool ring_;
+  typename B::template Atomic<Chunk*> spare_{nullptr};
+};
+
+/// First in, first out. What it promises is said at BasicQueue.
+///
+///     trine::Queue<std::string> jobs(100);
+///     producer: jobs.put(name); ... jobs.shutdown();
+///     consumer: for (std::string name : jobs) work(name);
+template <class T, class B = threads>
+class Queue : public BasicQueue<T, FifoItems<T, B>, B> {
+ public:
+  using BasicQueue<T, FifoItems<T, B>, B>::BasicQueue;
+};
+
+}  // namespace trine

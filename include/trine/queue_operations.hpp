@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <trine/backend.hpp>
+#include <trine/error.hpp>
+#include <trine/queue_state.hpp>
+
+namespace trine {
+
+/// What the operations at an end of a queue share: `Self` has try_it(), which says how it went, and one_more(), whether
+/// somebody else could go on as well.
+template <class Self, class R, class Items, class B>
+class QueueOperation : public OperationOf<R, B> {
+ public:
+  using State = QueueState<Items, B>;
+  using Tried = typename State::Tried;
+
+  explicit QueueOperation(State& state) noexcept : state_(&state) {}
+
+  bool attempt() {
+    tried_ = self().try_it();
+    return tried_ != Tried::must_wait;
+  }
+
+ protected:
+  // Raises the mark before the last look: the other end's unlock reports it, or this look sees what it published. The index
+  // to sleep on is read before both.
+  Sleep<typename B::Word> announce_at(typename State::Gate& gate, std::uint32_t mark, typename B::Word& index) {
+    const std::uint32_t seen = index.load(std::memory_order_acquire);
+    gate.raise(mark);
+    if (!attempt()) return {&index, seen};
+    if (tried_ == Tried::done && self().one_more()) B::wake(index, 1);
+    return {};
+  }
+
+  [[nodiscard]] bool done_or_throw() const {
+    if (tried_ == Tried::shut) throw QueueShutdown();
+    return tried_ == Tried::done;
+  }
+
+  State* state_;
+
+ private:
+  Self& self() noexcept { return static_cast<Self&>(*this); }
+
+  Tried tried_ = Tried::must_wait;
+};
+
+/// What the operations that put share.
+template <class Self, class R, class Items, class B>
+class QueuePutting : public QueueOperation<Self, R, Items, B> {
+ public:
+  using QueueOperation<Self, R, Items, B>::QueueOperation;
+
+  Sleep<typename B::Word> announce() {
+    auto& state = *this->state_;
+    return this->announce_at(state.get_gate(), state.putters, state.get_end.index);
+  }
+
+  [[nodiscard]] bool one_more() const noexcept { return this->state_->size() < this->state_->limit; }
+};
+
+/// What the operations that get share.
+template <class Self, class R, class Items, class B>
+class QueueGetting : public QueueOperation<Self, R, Items, B> {
+ public:
+  using QueueOperation<Self, R, Items, B>::QueueOperation;
+
+  Sleep<typename B::Word> announce() {
+    auto& state = *this->state_;
+    return this->announce_at(state.put_gate(), state.getters, state.put_end.index);
+  }
+
+  [[nodiscard]] bool one_more() const noexcept { return this->state_->size() > 0; }
+};
+
+/// Puts one item. `Reference` says whether it is copied or moved.
+template <class Reference, class Items, class B>
+class QueuePut : public QueuePutting<QueuePut<Reference, Items, B>, bool, Items, B> {
+  using Base = QueuePutting<QueuePut, bool, Items, B>;
+
+ public:
+  QueuePut(typename Base::State& state, Reference item) noexcept : Base(state), item_(std::addressof(item)) {}
+
+  typename Base::Tried try_it() {
+    return this->state_->put([this](Items& items, auto& cursor, std::uint32_t, std::uint32_t& count) {
+      items.put(cursor, static_cast<Reference>(*item_));
+      count = 1;
+    });
+  }
+
+  bool result() const { return this->done_or_throw(); }
+
+ private:
+  std::remove_reference_t<Reference>* item_;
+};
+
+/// Puts the items of a range, as many at a time as there is room for.
+template <class Iterator, class Sentinel, class Items, class B>
+class QueuePutMany : public QueuePutting<QueuePutMany<Iterator, Sentinel, Items, B>, std::size_t, Items, B> {
+  using Base = QueuePutting<QueuePutMany, std::size_t, Items, B>;
+
+ public:
+  static constexpr bool selectable = false;
+
+  QueuePutMany(typename Base::State& state, Iterator first, Sentinel last)
+      : Base(state), next_(std::move(first)), last_(std::move(last)) {}
+
+  typename Base::Tried try_it() {
+    using Tried = typename Base::Tried;
+    while (next_ != last_) {
+      const Tried tried = this->state_->put([this](Items& items, auto& cursor, std::uint32_t room, std::uint32_t& count) {
+        for (; count < room && next_ != last_; ++next_, ++count) items.put(cursor, *next_);
+        total_ += count;
+      });
+      if (tried != Tried::done) return tried;
+    }
+    return Tried::done;
+  }
+
+  std::size_t result() const {
+    (void)this->done_or_throw();
+    return total_;
+  }
+
+ private:
+  Iterator next_;
+  Sentinel last_;
+  std::size_t total_ = 0;
+};
+
+/// Gets one item: R is T, or std::optional<T> where the wait may give up.
+template <class T, class R, class Items, class B>
+class QueueGet : public QueueGetting<QueueGet<T, R, Items, B>, R, Items, B> {
+  using Base = QueueGetting<QueueGet, R, Items, B>;
+
+ public:
+  using Base::Base;
+
+  typename Base::Tried try_it() {
+    return this->state_->get([this](Items& items, auto& cursor, std::uint32_t, std::uint32_t& count) {
+      items.take(cursor, [this](T&& item) { item_.emplace(std::move(item)); });
+      count = 1;
+    });
+  }
+
+  R result() {
+    (void)this->done_or_throw();
+    if constexpr (std::is_same_v<R, T>) {
+      return std::move(*item_);
+    } else {
+      return std::move(item_);
+    }
+  }
+
+ private:
+  std::optional<T> item_;
+};
+
+/// Gets up to n items, and at least one.
+template <class T, class Items, class B>
+class QueueGetMany : public QueueGetting<QueueGetMany<T, Items, B>, std::vector<T>, Items, B> {
+  using Base = QueueGetting<QueueGetMany, std::vector<T>, Items, B>;
+
+ public:
+  QueueGetMany(typename Base::State& state, std::size_t most) noexcept : Base(state), most_(most) {}
+
+  typename Base::Tried try_it() {
+    if (most_ == 0) return Base::Tried::done;
+    items_.reserve(std::clamp<std::size_t>(this->state_->size(), 1, most_));  // before the end is held
+    return this->state_->get([this](Items& items, auto& cursor, std::uint32_t there, std::uint32_t& count) {
+      const std::size_t take = std::min<std::size_t>(there, items_.capacity());
+      for (; count < take && items_.size() < most_; ++count) {
+        items.take(cursor, [this](T&& item) { items_.push_back(std::move(item)); });
+      }
+    });
+  }
+
+  std::vector<T> result() {
+    (void)this->done_or_throw();
+    return std::move(items_);
+  }
+
+ private:
+  std::size_t most_;
+  std::vector<T> items_;
+};
+
+/// Waits until every item that was put is finished with.
+template <class Items, class B>
+class QueueJoin : public OperationOf<bool, B> {
+  using State = QueueState<Items, B>;
+
+ public:
+  explicit QueueJoin(State& state) noexcept : state_(&state) {}
+
+  bool attempt() noexcept {
+    // Acquire: pairs with the release in task_done().
+    done_ = state_->all_finished(state_->finished.load(std::memory_order_acquire));
+    return done_;
+  }
+
+  Sleep<typename B::Word> announce() noexcept {
+    constexpr std::uint32_t sleepers = State::sleepers;
+    std::uint32_t seen = state_->finished.load(std::memory_order_acquire);
+    while (!state_->all_finished(seen)) {
+      if ((seen & sleepers) != 0 || state_->finished.compare_exchange_weak(seen, seen | sleepers, std::memory_order_acquire,
+                                                                           std::memory_order_acquire)) {
+        return {&state_->finished, seen | sleepers};
+      }
+    }
+    done_ = true;
+    return {};
+  }
+
+  bool result() const noexcept { return done_; }
+
+ private:
+  State* state_;
+  bool done_ = false;
+};
+
+}  // namespace trine

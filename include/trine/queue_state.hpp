@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include <trine/backend.hpp>
+#include <trine/error.hpp>
+
+namespace trine {
+
+/// The algorithm of the queues: two ends, each with a short lock and an index. Whoever puts holds the one end, whoever gets
+/// holds the other (where the items have a single lock, both ends have that). The store of an index publishes: until it
+/// nothing has happened, after it all has. Each end remembers what it last saw of the other's index, and looks again only
+/// when that is not enough, so that a producer and a consumer rarely touch each other's cache line.
+///
+/// Those who wait for items sleep on the putting end's index, and raise the mark `getters` in the putting end's lock before
+/// they look for the last time; the unlock of whoever puts clears the mark, reports it, and wakes. Those who wait for room
+/// do the same at the getting end. A woken one raises the mark again before it looks again, and wakes another when there is
+/// more to be had; so where the mark is missing although somebody sleeps, one who was woken is on its way.
+///
+/// The two-lock queue is that of M. Michael and M. Scott (1996), as a ring.
+template <class Items, class B>
+struct QueueState {
+  using Word = typename B::Word;
+  using Gate = typename B::ShortLock;
+
+  enum class Tried : std::uint8_t { must_wait, done, shut };
+
+  // Marks in the gates.
+  static constexpr std::uint32_t getters = 4;
+  static constexpr std::uint32_t putters = 8;
+
+  // | bits of an index | meaning |
+  // | 0    | closed: the queue was shut down; written with the end's gate held |
+  // | 1-31 | how many items were put (putting end) or got (getting end), modulo 2^31 |
+  // The indices are at most 2^30 apart, so their difference tells how many items there are.
+  static constexpr std::uint32_t closed = 1;
+  static constexpr std::uint32_t one = 2;
+
+  // | bits of `finished` | meaning |
+  // | 0    | sleepers: somebody may sleep in join() (may be stale-set, never stale-clear) |
+  // | 1-31 | how many items were said to be finished with, modulo 2^31; equal to the putting end's: all of them |
+  static constexpr std::uint32_t sleepers = 1;
+
+  static constexpr std::uint32_t most = std::uint32_t{1} << 30;
+
+  struct End {
+    Gate gate;
+    Word index{0};
+    typename B::template Cell<std::uint32_t> other;  // the other end's index, as last seen from here
+    typename Items::Cursor cursor;
+  };
+
+  template <class... Arguments>
+  explicit QueueState(std::size_t capacity, Arguments&&... for_items)
+      : limit(checked(capacity)), items(capacity, put_end.cursor, get_end.cursor, std::forward<Arguments>(for_items)...) {}
+  ~QueueState() {
+    for (std::size_t n = size(); n > 0; --n) items.take(get_end.cursor, [](auto&&) {});
+    items.free(get_end.cursor);
+  }
+
+  static std::uint32_t checked(std::size_t capacity) {
+    if (capacity >= most) throw std::invalid_argument("trine: queue: capacity must be less than 2^30");
+    return capacity == 0 ? most : static_cast<std::uint32_t>(capacity);
+  }
+
+  static std::uint32_t distance(std::uint32_t behind, std::uint32_t ahead) noexcept {
+    return (ahead / one - behind / one) % (std::uint32_t{1} << 31);
+  }
+
+  Gate& put_gate() noexcept { return put_end.gate; }
+  Gate& get_gate() noexcept {
+    if constexpr (Items::one_gate) {
+      return put_end.gate;
+    } else {
+      return get_end.gate;
+    }
+  }
+
+  /// Holds an end, publishes at the end of the scope how far its index has come, and wakes those who wait for that.
+  class Holding {
+   public:
+    Holding(Gate& gate, Word& index, std::uint32_t mark) : gate_(gate), index_(index), mark_(mark) {
+      gate_.lock();
+      was_ = index_.load(std::memory_order_relaxed);  // written with the gate held alone
+    }
+    Holding(const Holding&) = delete;
+    Holding& operator=(const Holding&) = delete;
+    ~Holding() {
+      // Release: pairs with the acquire of the other end, which reads the items or uses their places.
+      if (count != 0) index_.store(was_ + count * one, std::memory_order_release);
+      const std::uint32_t raised = gate_.unlock(count != 0 ? mark_ : 0);
+      if (raised != 0) [[unlikely]] B::wake(index_, count);
+    }
+
+    [[nodiscard]] std::uint32_t was() const noexcept { return was_; }
+
+    std::uint32_t count = 0;  // how many items were put or got
+
+   private:
+    Gate& gate_;
+    Word& index_;
+    const std::uint32_t mark_;
+    std::uint32_t was_;
+  };
+
+  /// Calls `fill(items, cursor, room, count)`, which puts up to `room` items in and counts them.
+  template <class Fill>
+  Tried put(Fill&& fill) {
+    Holding holding(put_gate(), put_end.index, getters);
+    if ((holding.was() & closed) != 0) return Tried::shut;
+    std::uint32_t inside = distance(put_end.other.read(), holding.was());
+    if (inside >= limit) {
+      const std::uint32_t got = get_end.index.load(std::memory_order_acquire);
+      put_end.other.write() = got;
+      inside = distance(got, holding.was());
+      if (inside >= limit) return Tried::must_wait;
+    }
+    fill(items, put_end.cursor, limit - inside, holding.count);
+    return Tried::done;
+  }
+
+  /// Calls `drain(items, cursor, there, count)`, which takes up to `there` items out and counts them.
+  template <class Drain>
+  Tried get(Drain&& drain) {
+    Holding holding(get_gate(), get_end.index, putters);
+    std::uint32_t there = distance(holding.was(), get_end.other.read());
+    if (there == 0) {
+      const std::uint32_t put = put_end.index.load(std::memory_order_acquire);
+      get_end.other.write() = put;
+      there = distance(holding.was(), put);
+      if (there == 0) return (put & closed) != 0 ? Tried::shut : Tried::must_wait;
+    }
+    drain(items, get_end.cursor, there, holding.count);
+    return Tried::done;
+  }
+
+  [[nodiscard]] std::size_t size() const noexcept {
+    // The getting end first: it can't overtake what the putting end shows later.
+    const std::uint32_t got = get_end.index.load(std::memory_order_acquire);
+    return std::min(distance(got, put_end.index.load(std::memory_order_acquire)), limit);
+  }
+
+  [[nodiscard]] bool is_shut() const noexcept {
+    return (put_end.index.load(std::memory_order_acquire) & closed) != 0;
+  }
+
+  /// Whether all items are finished with. `done`: what `finished` held before.
+  [[nodiscard]] bool all_finished(std::uint32_t done) const noexcept {
+    // Later than `finished`, which never overtakes it: if they are equal now, they were equal then.
+    return distance(done, put_end.index.load(std::memory_order_acquire)) == 0;
+  }
+
+  /// Counts one item as finished with; false, and nothing, if all are already.
+  bool finish_one() {
+    std::uint32_t done = finished.load(std::memory_order_relaxed);
+    std::uint32_t next = 0;
+    bool last = false;
+    do {
+      if (all_finished(done)) return false;
+      next = done + one;
+      last = all_finished(next);
+      if (last) next &= ~sleepers;
+      // Release: pairs with the acquire in join(); what was done with the item is visible to whoever joins.
+    } while (!finished.compare_exchange_weak(done, next, std::memory_order_release, std::memory_order_relaxed));
+    if (last && (done & sleepers) != 0) B::wake(finished, everyone);
+    return true;
+  }
+
+  void shutdown(bool immediate) {
+    close(put_gate(), put_end.index);
+    while (immediate && drop_one()) {
+    }
+    close(get_gate(), get_end.index);
+  }
+
+  const std::uint32_t limit;
+  alignas(64) End put_end;
+  alignas(64) End get_end;
+  alignas(64) Word finished{0};
+  Items items;
+
+ private:
+  // Those who sleep on the index see that it has changed, and look at the putting end's, which was closed first.
+  static void close(Gate& gate, Word& index) {
+    gate.lock();
+    index.fetch_or(closed, std::memory_order_release);
+    gate.unlock(0);
+    B::wake(index, everyone);
+  }
+
+  // An item's destructor runs with no gate held.
+  bool drop_one() {
+    using Item = typename Items::value_type;
+    std::optional<Item> dropped;
+    const Tried tried = get([&dropped](Items& from, auto& cursor, std::uint32_t, std::uint32_t& count) {
+      from.take(cursor, [&dropped](Item&& item) { dropped.emplace(std::move(item)); });
+      ++count;
+    });
+    if (tried != Tried::done) return false;
+    finish_one();
+    return true;
+  }
+};
+
+}  // namespace trine

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Everything. A program that uses one primitive includes that one's header.
+#pragma once
+
+#include <trine/barrier.hpp>
+#include <trine/condition.hpp>
+#include <trine/event.hpp>
+#include <trine/latch.hpp>
+#include <trine/lifo_queue.hpp>
+#include <trine/lock.hpp>
+#include <trine/priority_queue.hpp>
+#include <trine/queue.hpp>
+#include <trine/recursive_lock.hpp>
+#include <trine/select.hpp>
+#include <trine/semaphore.hpp>
+#include <trine/shared_lock.hpp>
+#include <trine/task.hpp>
+#include <trine/task_group.hpp>

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The backends over which every behaviour suite is instantiated, and how a test runs its parties on one.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <string>
+#include <thread>
+#include <type_traits>
+
+#include <trine/trine.hpp>
+
+namespace trine_test {
+
+using Backends = ::testing::Types<trine::threads, trine::portable_threads>;
+
+struct BackendName {
+  template <class B>
+  static std::string GetName(int) {
+    if constexpr (std::is_same_v<B, trine::threads>) return "threads";
+    if constexpr (std::is_same_v<B, trine::portable_threads>) return "portable_threads";
+  }
+};
+
+/// Long enough that a wait which should succeed has not failed for want of time, however busy the machine.
+inline constexpr std::chrono::seconds plenty{20};
+
+/// A limit that is meant to be reached.
+inline constexpr std::chrono::milliseconds brief{20};
+
+/// Makes `while (!condition()) wait a little` a check: true as soon as the condition holds, false after `plenty`.
+template <class Condition>
+bool eventually(Condition condition) {
+  const auto end = std::chrono::steady_clock::now() + plenty;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+}  // namespace trine_test
