@@ -1,0 +1,36 @@
+# Everything that is built only for those who work on trine itself.
+
+option(TRINE_TESTS "Build the tests" ON)
+option(TRINE_EXAMPLES "Build the examples" ON)
+option(TRINE_BENCHMARKS "Build the benchmarks" ON)
+set(TRINE_TEST_FOLDERS behaviour stress model litmus process coroutine CACHE STRING "The folders of tests to build")
+
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(trine_warning_options -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)
+
+# What each of our own programs is built with: trine, all of its components that are here, and the warnings.
+add_library(trine_warnings INTERFACE)
+target_compile_options(trine_warnings INTERFACE ${trine_warning_options})
+add_library(trine_own INTERFACE)
+target_link_libraries(trine_own INTERFACE trine::trine trine_warnings)
+foreach(component IN LISTS trine_components)
+  if(TARGET trine::${component})
+    target_link_libraries(trine_own INTERFACE trine::${component})
+  endif()
+endforeach()
+
+enable_testing()
+if(TRINE_TESTS)
+  add_subdirectory(tests)
+endif()
+if(TRINE_EXAMPLES)
+  add_subdirectory(examples)
+endif()
+if(TRINE_BENCHMARKS)
+  add_subdirectory(benchmarks)
+endif()
+
+# The target all_verify_interface_header_sets compiles each header alone. The options of the directory are the only ones
+# that reach it; they come last, so that they are set for nothing else.
+set_target_properties(trine PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+add_compile_options(${trine_warning_options})
