@@ -180,7 +180,7 @@ class Barrier<B>::WaitOperation : public OperationOf<std::ptrdiff_t, B> {
 
   std::ptrdiff_t result() {
     if (stage_ == Stage::last) finish();
-    if (stage_ == Stage::broken) throw BrokenBarrier();
+    if (stage_ == Stage::broken) fail<BrokenBarrier>();
     return place_;
   }
 

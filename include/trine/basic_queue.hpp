@@ -52,10 +52,10 @@ class BasicQueue {
   BasicQueue& operator=(const BasicQueue&) = delete;
 
   /// Waits for room and puts the item in: true, or false when it gave up. Throws QueueShutdown.
-  typename B::template Result<bool> put(T&& item, const Until& until = {}) {
+  typename B::template Result<bool> put(T&& item, const Until& until = Until::forever()) {
     return B::run(put_op(std::move(item)), until);
   }
-  typename B::template Result<bool> put(const T& item, const Until& until = {}) { return B::run(put_op(item), until); }
+  typename B::template Result<bool> put(const T& item, const Until& until = Until::forever()) { return B::run(put_op(item), until); }
 
   /// Puts the item in if there is room.
   bool try_put(T&& item) { return at_once(put_op(std::move(item))); }
@@ -63,12 +63,12 @@ class BasicQueue {
 
   /// Puts all items of the range in, as many at a time as there is room for; how many it put before it gave up.
   template <std::ranges::input_range R>
-  typename B::template Result<std::size_t> put_many(R&& items, const Until& until = {}) {
+  typename B::template Result<std::size_t> put_many(R&& items, const Until& until = Until::forever()) {
     return B::run(put_many_op(items), until);
   }
 
   /// Waits for an item and takes it out. Throws QueueShutdown when the queue was shut down and is empty.
-  typename B::template Result<T> get() { return B::run(get_op(), Until()); }
+  typename B::template Result<T> get() { return B::run(get_op(), Until::forever()); }
 
   /// The same; nothing when it gave up.
   typename B::template Result<std::optional<T>> get(const Until& until) {
@@ -79,18 +79,18 @@ class BasicQueue {
   std::optional<T> try_get() { return at_once(TimedGetOperation(*state_)); }
 
   /// Waits for an item and takes up to n out at once; none when it gave up.
-  typename B::template Result<std::vector<T>> get_many(std::size_t n, const Until& until = {}) {
+  typename B::template Result<std::vector<T>> get_many(std::size_t n, const Until& until = Until::forever()) {
     return B::run(get_many_op(n), until);
   }
 
   /// Says that one item that was got is finished with. Throws TaskDoneTooOften, and changes nothing.
   void task_done() {
-    if (!state_->finish_one()) throw TaskDoneTooOften();
+    if (!state_->finish_one()) fail<TaskDoneTooOften>();
   }
 
   /// Waits until every item that was put is finished with: true, or false when it gave up. At most 2^31 - 1 items may be
   /// unfinished.
-  typename B::template Result<bool> join(const Until& until = {}) { return B::run(join_op(), until); }
+  typename B::template Result<bool> join(const Until& until = Until::forever()) { return B::run(join_op(), until); }
 
   /// Ends the queue: see above. `immediate` drops the items that are left, and counts them as finished with. May be repeated.
   void shutdown(bool immediate = false) { state_->shutdown(immediate); }

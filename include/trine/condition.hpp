@@ -48,7 +48,7 @@ class Condition {
 
   /// Waits for a notification: true, or false when it gave up. Throws NotLocked if the guard holds nothing.
   template <class L>
-  typename B::template Result<bool> wait(Guard<L>& held, const Until& until = {}) {
+  typename B::template Result<bool> wait(Guard<L>& held, const Until& until = Until::forever()) {
     return B::run(wait_op(held), until);
   }
 
@@ -56,8 +56,8 @@ class Condition {
   /// for the whole.
   template <class L, class Predicate>
     requires requires(Predicate& predicate) { predicate() ? 1 : 0; }
-  auto wait(Guard<L>& held, Predicate predicate, const Until& until = {}) {
-    if (!held) throw NotLocked();
+  auto wait(Guard<L>& held, Predicate predicate, const Until& until = Until::forever()) {
+    if (!held) fail<NotLocked>();
     return B::repeat([this, &held, limit = until.started()] { return wait(held, limit); }, std::move(predicate));
   }
 
@@ -73,7 +73,7 @@ class Condition {
   /// Not for select(): giving up has to lock again.
   template <class L>
   [[nodiscard]] WaitOperation<L> wait_op(Guard<L>& held) {
-    if (!held) throw NotLocked();
+    if (!held) fail<NotLocked>();
     return WaitOperation<L>(*state_, held);
   }
 

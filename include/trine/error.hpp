@@ -55,4 +55,10 @@ class TaskDoneTooOften : public Error {
   TaskDoneTooOften() : Error("trine: task_done() called more often than items were put") {}
 };
 
+/// Throws an E, away from the code that is run when nothing is wrong.
+template <class E>
+[[noreturn, gnu::noinline, gnu::cold]] void fail() {
+  throw E();
+}
+
 }  // namespace trine

@@ -54,7 +54,7 @@ class Event {
   void clear() noexcept { state_->word.fetch_and(~is_set_bit, std::memory_order_acq_rel); }
 
   /// Waits until the event is set: true, or false when it gave up.
-  typename B::template Result<bool> wait(const Until& until = {}) { return B::run(wait_op(), until); }
+  typename B::template Result<bool> wait(const Until& until = Until::forever()) { return B::run(wait_op(), until); }
 
   [[nodiscard]] WaitOperation wait_op() noexcept { return WaitOperation(state_->word); }
 

@@ -47,10 +47,10 @@ class Latch {
   }
 
   /// Waits until the count is zero: true, or false when it gave up.
-  typename B::template Result<bool> wait(const Until& until = {}) { return B::run(wait_op(), until); }
+  typename B::template Result<bool> wait(const Until& until = Until::forever()) { return B::run(wait_op(), until); }
 
   /// count_down() and wait(). One that gives up has counted down all the same.
-  typename B::template Result<bool> arrive_and_wait(const Until& until = {}) {
+  typename B::template Result<bool> arrive_and_wait(const Until& until = Until::forever()) {
     return B::run(arrive_and_wait_op(), until);
   }
 

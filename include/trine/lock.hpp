@@ -32,15 +32,15 @@ class Lock {
   using Word = LockWord<B>;
 
  public:
-  using LockOperation = LockWordOperation<Lock, B>;
-  using GuardOperation = GuardOf<LockOperation, Guard<Lock>>;
+  using LockOperation = LockWordOperation<B>;
+  using GuardOperation = GuardOf<LockOperation, Guard<Lock>, Lock>;
 
   Lock() = default;
   Lock(const Lock&) = delete;
   Lock& operator=(const Lock&) = delete;
 
   /// Waits until the lock is the caller's: true, or false when it gave up.
-  typename B::template Result<bool> lock(const Until& until = {}) { return B::run(lock_op(), until); }
+  typename B::template Result<bool> lock(const Until& until = Until::forever()) { return B::run(lock_op(), until); }
 
   /// Takes the lock if it is free.
   bool try_lock() {
@@ -64,18 +64,20 @@ class Lock {
   [[nodiscard]] bool locked() const noexcept { return state_->owner() != 0; }
 
   /// lock() for a scope: a guard that holds the lock, or none when it gave up.
-  [[nodiscard]] typename B::template Result<Guard<Lock>> guard(const Until& until = {}) {
+  [[nodiscard]] typename B::template Result<Guard<Lock>> guard(const Until& until = Until::forever()) {
     return B::run(guard_op(), until);
   }
 
   /// guard(), which takes the lock after its owner's death as well: the caller repairs the data and unlocks.
-  [[nodiscard]] typename B::template Result<Guard<Lock>> recover(const Until& until = {}) {
+  [[nodiscard]] typename B::template Result<Guard<Lock>> recover(const Until& until = Until::forever()) {
     return B::run(recover_op(), until);
   }
 
-  [[nodiscard]] LockOperation lock_op() noexcept { return {*this, *state_, B::holder(), Word::Mode::ordinary}; }
-  [[nodiscard]] GuardOperation guard_op() noexcept { return {*this, *state_, B::holder(), Word::Mode::ordinary}; }
-  [[nodiscard]] GuardOperation recover_op() noexcept { return {*this, *state_, B::holder(), Word::Mode::recovering}; }
+  [[nodiscard]] LockOperation lock_op() noexcept { return {*state_, B::holder(), Word::Mode::ordinary}; }
+  [[nodiscard]] GuardOperation guard_op() noexcept { return {*this, lock_op()}; }
+  [[nodiscard]] GuardOperation recover_op() noexcept {
+    return {*this, LockOperation(*state_, B::holder(), Word::Mode::recovering)};
+  }
 
   /// For Condition: unlocks, however deeply locked, and says how deep that was; and the operation that undoes it.
   std::uint32_t unlock_fully() {

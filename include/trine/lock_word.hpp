@@ -85,8 +85,8 @@ class LockWord {
   }
 
   [[noreturn]] static void refuse(std::uint32_t owner) {
-    if (owner == 0) throw NotLocked();
-    throw NotOwner();
+    if (owner == 0) fail<NotLocked>();
+    fail<NotOwner>();
   }
 
  private:

@@ -77,7 +77,7 @@ class FifoItems {
     typename B::template Cell<Chunk*> next;
   };
 
-  Cursor append(Chunk& full) {
+  [[gnu::noinline]] Cursor append(Chunk& full) {
     // Acquire: pairs with the release in leave(); the chunk is no longer read.
     Chunk* chunk = spare_.exchange(nullptr, std::memory_order_acquire);
     if (chunk == nullptr) chunk = new Chunk(chunk_size);
@@ -86,7 +86,7 @@ class FifoItems {
     return {chunk, 0};
   }
 
-  Cursor leave(Chunk& empty) noexcept {
+  [[gnu::noinline]] Cursor leave(Chunk& empty) noexcept {
     Chunk* const next = empty.next.read();
     delete spare_.exchange(&empty, std::memory_order_acq_rel);
     return {next, 0};

@@ -26,7 +26,7 @@ class QueueOperation : public OperationOf<R, B> {
 
   explicit QueueOperation(State& state) noexcept : state_(&state) {}
 
-  bool attempt() {
+  [[gnu::always_inline]] bool attempt() {
     tried_ = self().try_it();
     return tried_ != Tried::must_wait;
   }
@@ -43,7 +43,7 @@ class QueueOperation : public OperationOf<R, B> {
   }
 
   [[nodiscard]] bool done_or_throw() const {
-    if (tried_ == Tried::shut) throw QueueShutdown();
+    if (tried_ == Tried::shut) fail<QueueShutdown>();
     return tried_ == Tried::done;
   }
 
@@ -91,7 +91,7 @@ class QueuePut : public QueuePutting<QueuePut<Reference, Items, B>, bool, Items,
  public:
   QueuePut(typename Base::State& state, Reference item) noexcept : Base(state), item_(std::addressof(item)) {}
 
-  typename Base::Tried try_it() {
+  [[gnu::always_inline]] typename Base::Tried try_it() {
     return this->state_->put([this](Items& items, auto& cursor, std::uint32_t, std::uint32_t& count) {
       items.put(cursor, static_cast<Reference>(*item_));
       count = 1;
@@ -146,7 +146,7 @@ class QueueGet : public QueueGetting<QueueGet<T, R, Items, B>, R, Items, B> {
  public:
   using Base::Base;
 
-  typename Base::Tried try_it() {
+  [[gnu::always_inline]] typename Base::Tried try_it() {
     return this->state_->get([this](Items& items, auto& cursor, std::uint32_t, std::uint32_t& count) {
       items.take(cursor, [this](T&& item) { item_.emplace(std::move(item)); });
       count = 1;

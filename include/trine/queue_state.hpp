@@ -112,7 +112,7 @@ struct QueueState {
 
   /// Calls `fill(items, cursor, room, count)`, which puts up to `room` items in and counts them.
   template <class Fill>
-  Tried put(Fill&& fill) {
+  [[gnu::always_inline]] Tried put(Fill&& fill) {
     Holding holding(put_gate(), put_end.index, getters);
     if ((holding.was() & closed) != 0) return Tried::shut;
     std::uint32_t inside = distance(put_end.other.read(), holding.was());
@@ -128,7 +128,7 @@ struct QueueState {
 
   /// Calls `drain(items, cursor, there, count)`, which takes up to `there` items out and counts them.
   template <class Drain>
-  Tried get(Drain&& drain) {
+  [[gnu::always_inline]] Tried get(Drain&& drain) {
     Holding holding(get_gate(), get_end.index, putters);
     std::uint32_t there = distance(holding.was(), get_end.other.read());
     if (there == 0) {

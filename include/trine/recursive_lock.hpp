@@ -29,14 +29,14 @@ class RecursiveLock {
 
  public:
   class LockOperation;
-  using GuardOperation = GuardOf<LockOperation, Guard<RecursiveLock>>;
+  using GuardOperation = GuardOf<LockOperation, Guard<RecursiveLock>, RecursiveLock>;
 
   RecursiveLock() = default;
   RecursiveLock(const RecursiveLock&) = delete;
   RecursiveLock& operator=(const RecursiveLock&) = delete;
 
   /// Waits until the lock is the caller's, or goes one deeper: true, or false when it gave up.
-  typename B::template Result<bool> lock(const Until& until = {}) { return B::run(lock_op(), until); }
+  typename B::template Result<bool> lock(const Until& until = Until::forever()) { return B::run(lock_op(), until); }
 
   bool try_lock() {
     auto operation = lock_op();
@@ -67,18 +67,20 @@ class RecursiveLock {
     return state_->word.owner() == B::self() ? state_->depth.read() : 0;
   }
 
-  [[nodiscard]] typename B::template Result<Guard<RecursiveLock>> guard(const Until& until = {}) {
+  [[nodiscard]] typename B::template Result<Guard<RecursiveLock>> guard(const Until& until = Until::forever()) {
     return B::run(guard_op(), until);
   }
 
   /// guard(), which takes the lock after its owner's death as well.
-  [[nodiscard]] typename B::template Result<Guard<RecursiveLock>> recover(const Until& until = {}) {
+  [[nodiscard]] typename B::template Result<Guard<RecursiveLock>> recover(const Until& until = Until::forever()) {
     return B::run(recover_op(), until);
   }
 
-  [[nodiscard]] LockOperation lock_op() noexcept { return {*this, *state_, Word::Mode::ordinary}; }
-  [[nodiscard]] GuardOperation guard_op() noexcept { return {*this, *state_, Word::Mode::ordinary}; }
-  [[nodiscard]] GuardOperation recover_op() noexcept { return {*this, *state_, Word::Mode::recovering}; }
+  [[nodiscard]] LockOperation lock_op() noexcept { return {*state_, Word::Mode::ordinary}; }
+  [[nodiscard]] GuardOperation guard_op() noexcept { return {*this, lock_op()}; }
+  [[nodiscard]] GuardOperation recover_op() noexcept {
+    return {*this, LockOperation(*state_, Word::Mode::recovering)};
+  }
 
   /// For Condition: unlocks every level and says how many there were; and the operation that restores them.
   std::uint32_t unlock_fully() {
@@ -88,7 +90,7 @@ class RecursiveLock {
     return depth;
   }
   [[nodiscard]] LockOperation relock_op(std::uint32_t depth) noexcept {
-    return {*this, *state_, Word::Mode::ordinary, depth};
+    return {*state_, Word::Mode::ordinary, depth};
   }
 
  private:
@@ -106,12 +108,12 @@ class RecursiveLock {
 };
 
 template <class B>
-class RecursiveLock<B>::LockOperation : public LockWordOperation<RecursiveLock, B> {
-  using Base = LockWordOperation<RecursiveLock, B>;
+class RecursiveLock<B>::LockOperation : public LockWordOperation<B> {
+  using Base = LockWordOperation<B>;
 
  public:
-  LockOperation(RecursiveLock& lock, State& state, typename Word::Mode mode, std::uint32_t levels = 1) noexcept
-      : Base(lock, state.word, B::self(), mode), depth_(&state.depth), levels_(levels) {}
+  LockOperation(State& state, typename Word::Mode mode, std::uint32_t levels = 1) noexcept
+      : Base(state.word, B::self(), mode), depth_(&state.depth), levels_(levels) {}
 
   bool attempt() noexcept {
     if (this->word_->owner() == this->me_) {

@@ -44,7 +44,7 @@ class Semaphore {
   Semaphore& operator=(const Semaphore&) = delete;
 
   /// Waits for a permit and takes it: true, or false when it gave up.
-  typename B::template Result<bool> acquire(const Until& until = {}) { return B::run(acquire_op(), until); }
+  typename B::template Result<bool> acquire(const Until& until = Until::forever()) { return B::run(acquire_op(), until); }
 
   /// Takes a permit if there is one.
   bool try_acquire() noexcept { return acquire_op().attempt(); }
@@ -57,7 +57,7 @@ class Semaphore {
     const std::uint32_t max = state_->max;
     std::uint32_t seen = word.load(std::memory_order_relaxed);
     do {
-      if (n > static_cast<std::ptrdiff_t>(max - seen / one)) throw ReleasedTooManyTimes();
+      if (n > static_cast<std::ptrdiff_t>(max - seen / one)) fail<ReleasedTooManyTimes>();
       // Release: pairs with the acquire of whoever takes one of these permits.
     } while (!word.compare_exchange_weak(seen, (seen & ~sleepers) + static_cast<std::uint32_t>(n) * one,
                                          std::memory_order_release, std::memory_order_relaxed));
@@ -68,12 +68,12 @@ class Semaphore {
   [[nodiscard]] std::ptrdiff_t value() const noexcept { return state_->word.load(std::memory_order_relaxed) / one; }
 
   /// acquire() for a scope: a permit that is given back at its end, or none when it gave up.
-  [[nodiscard]] typename B::template Result<Permit<B>> permit(const Until& until = {}) {
+  [[nodiscard]] typename B::template Result<Permit<B>> permit(const Until& until = Until::forever()) {
     return B::run(permit_op(), until);
   }
 
-  [[nodiscard]] AcquireOperation acquire_op() noexcept { return AcquireOperation(*this); }
-  [[nodiscard]] PermitOperation permit_op() noexcept { return PermitOperation(*this); }
+  [[nodiscard]] AcquireOperation acquire_op() noexcept { return AcquireOperation(*state_); }
+  [[nodiscard]] PermitOperation permit_op() noexcept { return PermitOperation(*this, *state_); }
 
  private:
   // | bits | meaning |
@@ -108,8 +108,7 @@ class BoundedSemaphore : public Semaphore<B> {
 template <class B>
 class Semaphore<B>::AcquireOperation : public OperationOf<bool, B> {
  public:
-  explicit AcquireOperation(Semaphore& semaphore) noexcept
-      : semaphore_(&semaphore), word_(&semaphore.state_->word) {}
+  explicit AcquireOperation(State& state) noexcept : word_(&state.word) {}
 
   bool attempt() noexcept {
     std::uint32_t seen = word_->load(std::memory_order_relaxed);
@@ -144,11 +143,7 @@ class Semaphore<B>::AcquireOperation : public OperationOf<bool, B> {
 
   bool result() const noexcept { return acquired_; }
 
- protected:
-  [[nodiscard]] Semaphore& semaphore() const noexcept { return *semaphore_; }
-
  private:
-  Semaphore* semaphore_;
   Word* word_;
   bool acquired_ = false;
 };
@@ -157,11 +152,13 @@ template <class B>
 class Semaphore<B>::PermitOperation : public AcquireOperation {
  public:
   using Result = Permit<B>;
-  using AcquireOperation::AcquireOperation;
 
-  Permit<B> result() const noexcept {
-    return AcquireOperation::result() ? Permit<B>(this->semaphore()) : Permit<B>();
-  }
+  PermitOperation(Semaphore& semaphore, State& state) noexcept : AcquireOperation(state), semaphore_(&semaphore) {}
+
+  Permit<B> result() const noexcept { return AcquireOperation::result() ? Permit<B>(*semaphore_) : Permit<B>(); }
+
+ private:
+  Semaphore* semaphore_;
 };
 
 /// Holds a permit of a semaphore until the end of the scope. Movable; true when it holds one.

@@ -35,18 +35,18 @@ class SharedLock {
  public:
   class LockOperation;
   class SharedOperation;
-  using GuardOperation = GuardOf<LockOperation, Guard<SharedLock>>;
-  using SharedGuardOperation = GuardOf<SharedOperation, SharedGuard<SharedLock>>;
+  using GuardOperation = GuardOf<LockOperation, Guard<SharedLock>, SharedLock>;
+  using SharedGuardOperation = GuardOf<SharedOperation, SharedGuard<SharedLock>, SharedLock>;
 
   SharedLock() = default;
   SharedLock(const SharedLock&) = delete;
   SharedLock& operator=(const SharedLock&) = delete;
 
   /// Waits until the caller alone is inside: true, or false when it gave up.
-  typename B::template Result<bool> lock(const Until& until = {}) { return B::run(lock_op(), until); }
+  typename B::template Result<bool> lock(const Until& until = Until::forever()) { return B::run(lock_op(), until); }
 
   /// Waits until no writer is inside or waits: true, or false when it gave up.
-  typename B::template Result<bool> lock_shared(const Until& until = {}) { return B::run(lock_shared_op(), until); }
+  typename B::template Result<bool> lock_shared(const Until& until = Until::forever()) { return B::run(lock_shared_op(), until); }
 
   bool try_lock() {
     auto operation = lock_op();
@@ -81,27 +81,29 @@ class SharedLock {
 
   /// A reader leaves. Throws NotLocked if nobody reads.
   void unlock_shared() {
-    if (state_->readers.count() == 0) throw NotLocked();
+    if (state_->readers.count() == 0) fail<NotLocked>();
     state_->readers.leave();
   }
 
-  [[nodiscard]] typename B::template Result<Guard<SharedLock>> guard(const Until& until = {}) {
+  [[nodiscard]] typename B::template Result<Guard<SharedLock>> guard(const Until& until = Until::forever()) {
     return B::run(guard_op(), until);
   }
-  [[nodiscard]] typename B::template Result<SharedGuard<SharedLock>> shared_guard(const Until& until = {}) {
+  [[nodiscard]] typename B::template Result<SharedGuard<SharedLock>> shared_guard(const Until& until = Until::forever()) {
     return B::run(shared_guard_op(), until);
   }
 
   /// guard(), which takes the lock after a writer's death as well.
-  [[nodiscard]] typename B::template Result<Guard<SharedLock>> recover(const Until& until = {}) {
+  [[nodiscard]] typename B::template Result<Guard<SharedLock>> recover(const Until& until = Until::forever()) {
     return B::run(recover_op(), until);
   }
 
-  [[nodiscard]] LockOperation lock_op() noexcept { return {*this, *state_, Writer::Mode::ordinary}; }
-  [[nodiscard]] GuardOperation guard_op() noexcept { return {*this, *state_, Writer::Mode::ordinary}; }
-  [[nodiscard]] GuardOperation recover_op() noexcept { return {*this, *state_, Writer::Mode::recovering}; }
-  [[nodiscard]] SharedOperation lock_shared_op() noexcept { return {*this, *state_}; }
-  [[nodiscard]] SharedGuardOperation shared_guard_op() noexcept { return {*this, *state_}; }
+  [[nodiscard]] LockOperation lock_op() noexcept { return {*state_, Writer::Mode::ordinary}; }
+  [[nodiscard]] GuardOperation guard_op() noexcept { return {*this, lock_op()}; }
+  [[nodiscard]] GuardOperation recover_op() noexcept {
+    return {*this, LockOperation(*state_, Writer::Mode::recovering)};
+  }
+  [[nodiscard]] SharedOperation lock_shared_op() noexcept { return SharedOperation(*state_); }
+  [[nodiscard]] SharedGuardOperation shared_guard_op() noexcept { return {*this, lock_shared_op()}; }
 
  private:
   // A writer owns the word, and then waits until no reader is inside. A reader enters, and then looks whether there is a
@@ -120,8 +122,7 @@ class SharedLock<B>::LockOperation : public OperationOf<bool, B> {
   using Outcome = typename Writer::Outcome;
 
  public:
-  LockOperation(SharedLock& lock, State& state, typename Writer::Mode mode) noexcept
-      : lock_(&lock), state_(&state), mode_(mode) {}
+  LockOperation(State& state, typename Writer::Mode mode) noexcept : state_(&state), mode_(mode) {}
 
   bool attempt() noexcept {
     if (outcome_ != Outcome::taken) outcome_ = state_->writer.attempt(me_, mode_, std::memory_order_seq_cst);
@@ -149,19 +150,15 @@ class SharedLock<B>::LockOperation : public OperationOf<bool, B> {
   }
 
   bool result() const {
-    if (outcome_ == Outcome::owner_died) throw OwnerDied();
+    if (outcome_ == Outcome::owner_died) fail<OwnerDied>();
     return outcome_ == Outcome::taken;
   }
-
- protected:
-  [[nodiscard]] SharedLock& lock() const noexcept { return *lock_; }
 
  private:
   bool finished() const noexcept {
     return outcome_ == Outcome::owner_died || (outcome_ == Outcome::taken && state_->readers.count() == 0);
   }
 
-  SharedLock* lock_;
   State* state_;
   std::uint32_t me_ = B::holder();
   typename Writer::Mode mode_;
@@ -174,7 +171,7 @@ class SharedLock<B>::SharedOperation : public OperationOf<bool, B> {
   using Outcome = typename Writer::Outcome;
 
  public:
-  SharedOperation(SharedLock& lock, State& state) noexcept : lock_(&lock), state_(&state) {}
+  explicit SharedOperation(State& state) noexcept : state_(&state) {}
 
   bool attempt() {
     outcome_ = without_writer(state_->writer.load(std::memory_order_relaxed));
@@ -196,12 +193,9 @@ class SharedLock<B>::SharedOperation : public OperationOf<bool, B> {
   }
 
   bool result() const {
-    if (outcome_ == Outcome::owner_died) throw OwnerDied();
+    if (outcome_ == Outcome::owner_died) fail<OwnerDied>();
     return outcome_ == Outcome::taken;
   }
-
- protected:
-  [[nodiscard]] SharedLock& lock() const noexcept { return *lock_; }
 
  private:
   static Outcome without_writer(std::uint32_t writer) noexcept {
@@ -209,7 +203,6 @@ class SharedLock<B>::SharedOperation : public OperationOf<bool, B> {
     return (writer & Writer::died) != 0 ? Outcome::owner_died : Outcome::taken;
   }
 
-  SharedLock* lock_;
   State* state_;
   Outcome outcome_ = Outcome::busy;
 };

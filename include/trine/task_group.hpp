@@ -75,7 +75,7 @@ class TaskGroup {
   }
 
   /// Waits until no function runs: true, or false when it gave up. Throws the first exception that left one, once.
-  typename B::template Result<bool> join(const Until& until = {}) { return B::run(join_op(), until); }
+  typename B::template Result<bool> join(const Until& until = Until::forever()) { return B::run(join_op(), until); }
 
   [[nodiscard]] JoinOperation join_op() noexcept { return JoinOperation(*this); }
 

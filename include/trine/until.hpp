@@ -27,7 +27,10 @@ namespace trine {
 class Until {
  public:
   /// Never.
-  Until() noexcept = default;
+  constexpr Until() noexcept = default;
+
+  /// Never, for a default argument: an object that is there for ever, so that a wait which need not wait builds none.
+  static const Until& forever() noexcept;
 
   /// After a duration, counted from the start of the wait.
   template <class Rep, class Period>
@@ -132,5 +135,15 @@ class Until {
   std::int64_t system_ = none;  // nanoseconds of system_clock
   std::stop_token stop_;
 };
+
+/// An Until that no program's end destroys.
+union EternalUntil {
+  constexpr EternalUntil() noexcept : until() {}
+  ~EternalUntil() {}
+  Until until;
+};
+inline constinit EternalUntil eternal_until;
+
+inline const Until& Until::forever() noexcept { return eternal_until.until; }
 
 }  // namespace trine

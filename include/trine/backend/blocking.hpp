@@ -177,7 +177,7 @@ struct Blocking {
     static constexpr std::uint32_t locked = 1;
     static constexpr std::uint32_t sleepers = 2;
 
-    void lock_slowly() {
+    [[gnu::noinline]] void lock_slowly() {
       Spin<Os> spin;
       std::uint32_t slept = 0;
       for (;;) {

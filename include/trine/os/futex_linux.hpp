@@ -38,7 +38,7 @@ class LinuxFutex {
 
   /// Wakes up to `count` of those who sleep on the word. Touches nothing but the address, so the word may be gone; safe in
   /// a signal handler.
-  static void wake(Word& word, std::uint32_t count) noexcept {
+  [[gnu::noinline]] static void wake(Word& word, std::uint32_t count) noexcept {
     const int saved = errno;
     ::syscall(SYS_futex, &word, FUTEX_WAKE | private_flag, count, nullptr, nullptr, 0);
     errno = saved;
@@ -76,7 +76,7 @@ class LinuxFutex {
     return {.tv_sec = static_cast<std::time_t>(ns / 1'000'000'000), .tv_nsec = static_cast<long>(ns % 1'000'000'000)};
   }
 
-  [[noreturn]] static void fail(const char* call) {
+  [[noreturn]] static void give_up(const char* call) {
     throw std::system_error(errno, std::system_category(), std::string("trine: ") + call);
   }
 
@@ -85,7 +85,7 @@ class LinuxFutex {
     const timespec* limit = until == TimePoint::max() ? nullptr : &at;
     const long result = ::syscall(SYS_futex, sleep.word, FUTEX_WAIT_BITSET | private_flag, sleep.value, limit, nullptr,
                                   FUTEX_BITSET_MATCH_ANY);
-    if (result == -1 && errno != EAGAIN && errno != EINTR && errno != ETIMEDOUT) fail("futex wait");
+    if (result == -1 && errno != EAGAIN && errno != EINTR && errno != ETIMEDOUT) give_up("futex wait");
   }
 
   // false: this kernel (or a filter of system calls) does not know the call.
@@ -102,7 +102,7 @@ class LinuxFutex {
     const long result = ::syscall(SYS_futex_waitv, list.data(), words.size(), 0, limit, CLOCK_MONOTONIC);
     if (result != -1 || errno == EAGAIN || errno == EINTR || errno == ETIMEDOUT) return true;
     if (errno == ENOSYS || errno == EPERM) return false;
-    fail("futex_waitv");
+    give_up("futex_waitv");
   }
 };
 
