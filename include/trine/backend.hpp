@@ -101,10 +101,10 @@ concept Backend = requires(typename B::Word& word, typename B::Owned& owned, typ
   { B::holder() } -> std::same_as<std::uint32_t>;
   { owned.word } -> std::same_as<typename B::Word&>;
   { B::claim(owned, number, number, std::memory_order_acquire) } -> std::same_as<bool>;
-  B::vacate(owned, number, number);
+  { B::vacate(owned, number, number, number) } -> std::same_as<std::uint32_t>;
   // a count of participants
   tally.enter();
-  tally.leave();
+  { tally.leave() } -> std::same_as<bool>;
   { tally.count() } -> std::same_as<std::uint32_t>;
   tally.clear();
   { tally.watch() } -> std::same_as<Sleep<typename B::Word>>;

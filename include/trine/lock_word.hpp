@@ -78,10 +78,10 @@ class LockWord {
 
   [[nodiscard]] std::uint32_t load(std::memory_order order) const noexcept { return owned_.word.load(order); }
 
-  /// Frees the word, which `me` owns, and wakes up to `count` sleepers. Throws NotLocked or NotOwner, and changes nothing.
+  /// Frees the word, which `me` owns, and wakes up to `count` sleepers. Throws NotLocked if nobody owns it, and NotOwner if
+  /// another does where the backend watches owners; it is unchanged then.
   void vacate(std::uint32_t me, std::uint32_t count = 1) {
-    if (const std::uint32_t is = owner(); is != me) [[unlikely]] refuse(is);
-    B::vacate(owned_, sleepers, count);
+    if (const std::uint32_t held = owner_of(B::vacate(owned_, me, sleepers, count)); held != me) [[unlikely]] refuse(held);
   }
 
   [[noreturn]] static void refuse(std::uint32_t owner) {

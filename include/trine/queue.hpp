@@ -19,19 +19,21 @@ template <class T, class B>
 class FifoItems {
   struct Slot;
   struct Chunk;
+  using Place = typename B::template Cell<Slot>;
 
  public:
   using value_type = T;
   static constexpr bool one_gate = false;
 
-  /// How far an end has come: the next place, and the chunk in which it lies.
+  /// How far an end has come: the next place, the end of its chunk, and the chunk.
   struct Cursor {
+    Place* next = nullptr;
+    Place* end = nullptr;
     Chunk* chunk = nullptr;
-    std::size_t at = 0;
   };
 
   FifoItems(std::size_t capacity, Cursor& put, Cursor& get) : ring_(capacity != 0) {
-    put.chunk = get.chunk = new Chunk(ring_ ? capacity : chunk_size);
+    put = get = first_of(*new Chunk(ring_ ? capacity : chunk_size));
   }
   FifoItems(const FifoItems&) = delete;
   FifoItems& operator=(const FifoItems&) = delete;
@@ -39,19 +41,19 @@ class FifoItems {
   /// Puts an item in at the cursor. If this throws, nothing has happened.
   template <class Item>
   void put(Cursor& cursor, Item&& item) {
-    if (cursor.at == cursor.chunk->size) [[unlikely]] cursor = ring_ ? Cursor{cursor.chunk, 0} : append(*cursor.chunk);
-    std::construct_at(cursor.chunk->slots[cursor.at].write().place(), std::forward<Item>(item));
-    ++cursor.at;
+    if (cursor.next == cursor.end) [[unlikely]] cursor = first_of(ring_ ? *cursor.chunk : append(*cursor.chunk));
+    std::construct_at(cursor.next->write().place(), std::forward<Item>(item));
+    ++cursor.next;
   }
 
   /// Hands the item at the cursor to `sink`, and destroys it.
   template <class Sink>
   void take(Cursor& cursor, Sink&& sink) {
-    if (cursor.at == cursor.chunk->size) [[unlikely]] cursor = ring_ ? Cursor{cursor.chunk, 0} : leave(*cursor.chunk);
-    T* const item = cursor.chunk->slots[cursor.at].write().item();
+    if (cursor.next == cursor.end) [[unlikely]] cursor = first_of(ring_ ? *cursor.chunk : leave(*cursor.chunk));
+    T* const item = cursor.next->write().item();
     sink(std::move(*item));
     std::destroy_at(item);
-    ++cursor.at;
+    ++cursor.next;
   }
 
   /// Frees what is left, from the getting end's cursor on, when no item is inside.
@@ -71,25 +73,29 @@ class FifoItems {
 
   // A place is guarded by the index that publishes it; `next` by that of the first item in the next chunk.
   struct Chunk {
-    explicit Chunk(std::size_t count) : size(count), slots(new typename B::template Cell<Slot>[count]) {}
+    explicit Chunk(std::size_t count) : size(count), places(new Place[count]) {}
     const std::size_t size;
-    std::unique_ptr<typename B::template Cell<Slot>[]> slots;
+    std::unique_ptr<Place[]> places;
     typename B::template Cell<Chunk*> next;
   };
 
-  [[gnu::noinline]] Cursor append(Chunk& full) {
+  static Cursor first_of(Chunk& chunk) noexcept {
+    return {chunk.places.get(), chunk.places.get() + chunk.size, &chunk};
+  }
+
+  [[gnu::noinline]] Chunk& append(Chunk& full) {
     // Acquire: pairs with the release in leave(); the chunk is no longer read.
     Chunk* chunk = spare_.exchange(nullptr, std::memory_order_acquire);
     if (chunk == nullptr) chunk = new Chunk(chunk_size);
     chunk->next.write() = nullptr;
     full.next.write() = chunk;
-    return {chunk, 0};
+    return *chunk;
   }
 
-  [[gnu::noinline]] Cursor leave(Chunk& empty) noexcept {
-    Chunk* const next = empty.next.read();
+  [[gnu::noinline]] Chunk& leave(Chunk& empty) noexcept {
+    Chunk& next = *empty.next.read();
     delete spare_.exchange(&empty, std::memory_order_acq_rel);
-    return {next, 0};
+    return next;
   }
 
   const bool ring_;

@@ -25,6 +25,8 @@ class QueueOperation : public OperationOf<R, B> {
   using Tried = typename State::Tried;
 
   explicit QueueOperation(State& state) noexcept : state_(&state) {}
+  // Member by member: a copy as a whole would keep the operation in memory even where it never waits.
+  QueueOperation(QueueOperation&& other) noexcept : state_(other.state_), tried_(other.tried_) {}
 
   [[gnu::always_inline]] bool attempt() {
     tried_ = self().try_it();

@@ -92,7 +92,7 @@ struct QueueState {
     }
     Holding(const Holding&) = delete;
     Holding& operator=(const Holding&) = delete;
-    ~Holding() {
+    [[gnu::always_inline]] ~Holding() {
       // Release: pairs with the acquire of the other end, which reads the items or uses their places.
       if (count != 0) index_.store(was_ + count * one, std::memory_order_release);
       const std::uint32_t raised = gate_.unlock(count != 0 ? mark_ : 0);

@@ -115,6 +115,7 @@ class RecursiveLock<B>::LockOperation : public LockWordOperation<B> {
   LockOperation(State& state, typename Word::Mode mode, std::uint32_t levels = 1) noexcept
       : Base(state.word, B::self(), mode), depth_(&state.depth), levels_(levels) {}
 
+  // Another level needs no atomic read-modify-write: only the caller can have put its own number there.
   bool attempt() noexcept {
     if (this->word_->owner() == this->me_) {
       this->outcome_ = Word::Outcome::taken;

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <utility>
 
 #include <trine/backend.hpp>
 #include <trine/backend/threads.hpp>
@@ -81,8 +82,7 @@ class SharedLock {
 
   /// A reader leaves. Throws NotLocked if nobody reads.
   void unlock_shared() {
-    if (state_->readers.count() == 0) fail<NotLocked>();
-    state_->readers.leave();
+    if (!state_->readers.leave()) fail<NotLocked>();
   }
 
   [[nodiscard]] typename B::template Result<Guard<SharedLock>> guard(const Until& until = Until::forever()) {
@@ -173,9 +173,12 @@ class SharedLock<B>::SharedOperation : public OperationOf<bool, B> {
  public:
   explicit SharedOperation(State& state) noexcept : state_(&state) {}
 
+  // The first time it enters without looking. Later ones look first: a reader that enters in vain keeps the writer waiting.
   bool attempt() {
-    outcome_ = without_writer(state_->writer.load(std::memory_order_relaxed));
-    if (outcome_ != Outcome::taken) return outcome_ == Outcome::owner_died;
+    if (std::exchange(looks_first_, true)) {
+      outcome_ = without_writer(state_->writer.load(std::memory_order_relaxed));
+      if (outcome_ != Outcome::taken) return outcome_ == Outcome::owner_died;
+    }
     state_->readers.enter();
     outcome_ = without_writer(state_->writer.load(std::memory_order_seq_cst));
     if (outcome_ == Outcome::taken) [[likely]] return true;
@@ -205,6 +208,7 @@ class SharedLock<B>::SharedOperation : public OperationOf<bool, B> {
 
   State* state_;
   Outcome outcome_ = Outcome::busy;
+  bool looks_first_ = false;
 };
 
 }  // namespace trine

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -17,7 +18,7 @@
 namespace trine {
 
 /// A backend on which the caller itself waits, be it a thread or a fiber, given how it sleeps: `Os` has a Word, sleep(words,
-/// until), wake(word, count), pause() and yield(). Everything that does not depend on that is here.
+/// until), wake(word, count), pause(), yield(), fences_others() and fence_others(). What does not depend on that is here.
 template <class Os>
 struct Blocking {
   using Word = typename Os::Word;
@@ -72,11 +73,14 @@ struct Blocking {
     return owned.word.compare_exchange_strong(expected, desired, order, std::memory_order_relaxed);
   }
 
-  /// Sets the word to 0 and, if it had the `sleepers` mark, wakes up to `count` of those who sleep on it. The woken ones set
-  /// the mark again. Once the word is 0 the object may be gone.
-  static void vacate(Owned& owned, std::uint32_t sleepers, std::uint32_t count) {
+  /// Sets the word, which `me` owns or nobody does, to 0 and says what it held. If it had the `sleepers` mark,
+  /// wakes up to `count` of those who sleep on it; the woken ones set the mark again. Once the word is 0 the object may be
+  /// gone.
+  static std::uint32_t vacate(Owned& owned, std::uint32_t /*me*/, std::uint32_t sleepers, std::uint32_t count) {
     // Release: pairs with the acquire of the next claim; what the owner did is visible to the next owner.
-    if (owned.word.exchange(0, std::memory_order_release) & sleepers) wake(owned.word, count);
+    const std::uint32_t held = owned.word.exchange(0, std::memory_order_release);
+    if ((held & sleepers) != 0) wake(owned.word, count);
+    return held;
   }
 
   static void wake(Word& word, std::uint32_t count) { Os::wake(word, count); }
@@ -88,7 +92,8 @@ struct Blocking {
   template <Operation O>
   static typename O::Result run(O operation, const Until& until) {
     if (operation.attempt()) [[likely]] return operation.result();
-    return run_slowly(std::move(operation), until);
+    O finished = wait_for(std::move(operation), until);
+    return finished.result();
   }
 
   /// Does `step` until `enough` is true, or step says that it gave up. Returns what `enough` said last.
@@ -122,8 +127,15 @@ struct Blocking {
     // readers; one of the two must see the other.
     void enter() noexcept { word_.fetch_add(one, std::memory_order_seq_cst); }
 
-    void leave() {
-      if (word_.fetch_sub(one, std::memory_order_seq_cst) == (one | watched)) Os::wake(word_, everyone);
+    /// false, and nothing, if nobody was inside.
+    bool leave() {
+      const std::uint32_t before = word_.fetch_sub(one, std::memory_order_seq_cst);
+      if (before == (one | watched)) Os::wake(word_, everyone);
+      if (before >= one) [[likely]] return true;
+      // Who looked meanwhile has seen somebody inside, and is told to look again.
+      word_.fetch_add(one, std::memory_order_seq_cst);
+      Os::wake(word_, everyone);
+      return false;
     }
 
     [[nodiscard]] std::uint32_t count() const noexcept { return word_.load(std::memory_order_seq_cst) / one; }
@@ -143,72 +155,82 @@ struct Blocking {
 
   /// A lock for a few instructions, never held while its owner waits, which carries marks for its users beside.
   ///
-  /// | bits | meaning |
-  /// | 0    | locked |
-  /// | 1    | sleepers: somebody may sleep until it is unlocked (a woken one sets it again) |
-  /// | 2-31 | marks of the users: raised at any time, cleared and reported by unlock |
+  /// | word | meaning |            | bits of marks | meaning |
+  /// | 0 | free |                  | 0-1  | sleepers: somebody may sleep until it is unlocked (a woken one sets it again) |
+  /// | 1 | locked |                | 2-31 | the users': raised at any time, cleared and reported by unlock |
+  ///
+  /// unlock() stores 0 and then looks at the marks; who raises one does so and then looks at what the owner left. One of the
+  /// two must see the other, which takes a full fence on both sides. Where the system can put a fence into all other threads
+  /// (Os::fences_others()), the rare side pays for both, and unlocking is two plain instructions; elsewhere both sides are
+  /// read-modify-writes of the marks, of which the later sees what came before the earlier. Beside that no operation loads a
+  /// word that a locked instruction has just written: that costs nearly as much as another one.
   class ShortLock {
    public:
     void lock() {
-      std::uint32_t seen = word_.load(std::memory_order_relaxed);
+      std::uint32_t seen = free;
       // Acquire: pairs with the release in unlock; what the last owner did is visible to this one.
-      if ((seen & locked) != 0 || !word_.compare_exchange_strong(seen, seen | locked, std::memory_order_acquire,
-                                                                 std::memory_order_relaxed)) {
+      if (!word_.compare_exchange_strong(seen, locked, std::memory_order_acquire, std::memory_order_relaxed)) [[unlikely]] {
         lock_slowly();
       }
     }
 
     /// Unlocks, clears those of `marks` that are raised, and returns them.
     std::uint32_t unlock(std::uint32_t marks) {
-      std::uint32_t seen = word_.load(std::memory_order_relaxed);
-      // Release: pairs with the acquire in lock and in raise.
-      while (!word_.compare_exchange_weak(seen, seen & ~(locked | sleepers | marks), std::memory_order_release,
-                                          std::memory_order_relaxed)) {
+      word_.store(free, std::memory_order_release);
+      std::atomic_signal_fence(std::memory_order_seq_cst);
+      const std::uint32_t seen = Os::fences_others() ? marks_.load(std::memory_order_relaxed)
+                                                     : marks_.fetch_or(0, std::memory_order_acq_rel);
+      return (seen & (sleepers | marks)) == 0 ? 0 : clear(marks);
+    }
+
+    /// Raises marks. Either the owner reports them when it unlocks, or what it did before is visible to the caller.
+    void raise(std::uint32_t marks) {
+      marks_.fetch_or(marks, std::memory_order_acq_rel);
+      Os::fence_others();
+    }
+
+   private:
+    static constexpr std::uint32_t free = 0;
+    static constexpr std::uint32_t locked = 1;
+    static constexpr std::uint32_t sleepers = 1;
+
+    [[gnu::noinline]] void lock_slowly() {
+      Spin<Os> spin;
+      bool slept = false;
+      for (;;) {
+        std::uint32_t seen = word_.load(std::memory_order_relaxed);
+        if (seen == free) {
+          if (word_.compare_exchange_weak(seen, locked, std::memory_order_acquire, std::memory_order_relaxed)) break;
+        } else if (slept || !spin.again()) {
+          raise(sleepers);
+          const Sleep<Word> sleep{&word_, locked};
+          Os::sleep({&sleep, 1}, std::chrono::steady_clock::time_point::max());
+          slept = true;
+        }
       }
+      // The wake that came to this one cleared the mark; there may be others.
+      if (slept) marks_.fetch_or(sleepers, std::memory_order_relaxed);
+    }
+
+    [[gnu::noinline]] std::uint32_t clear(std::uint32_t marks) {
+      const std::uint32_t seen = marks_.fetch_and(~(sleepers | marks), std::memory_order_acq_rel);
       if ((seen & sleepers) != 0) Os::wake(word_, 1);
       return seen & marks;
     }
 
-    /// Raises marks. Either the owner sees them in its unlock, or what it did before is visible to the caller: both are
-    /// read-modify-writes of the same word.
-    void raise(std::uint32_t marks) noexcept { word_.fetch_or(marks, std::memory_order_acq_rel); }
-
-   private:
-    static constexpr std::uint32_t locked = 1;
-    static constexpr std::uint32_t sleepers = 2;
-
-    [[gnu::noinline]] void lock_slowly() {
-      Spin<Os> spin;
-      std::uint32_t slept = 0;
-      for (;;) {
-        std::uint32_t seen = word_.load(std::memory_order_relaxed);
-        if ((seen & locked) == 0) {
-          if (word_.compare_exchange_weak(seen, seen | locked | slept, std::memory_order_acquire,
-                                          std::memory_order_relaxed)) {
-            return;
-          }
-        } else if (slept != 0 || !spin.again()) {
-          if ((seen & sleepers) == 0 &&
-              !word_.compare_exchange_weak(seen, seen | sleepers, std::memory_order_relaxed, std::memory_order_relaxed)) {
-            continue;
-          }
-          const Sleep<Word> sleep{&word_, seen | sleepers};
-          Os::sleep({&sleep, 1}, std::chrono::steady_clock::time_point::max());
-          slept = sleepers;
-        }
-      }
-    }
-
-    Word word_{0};
+    Word word_{free};
+    Word marks_{0};
   };
 
  private:
+  // Takes and returns the operation by value: then its address is not known outside, and on the fast path it never exists in
+  // memory.
   template <class O>
-  [[gnu::noinline]] static typename O::Result run_slowly(O operation, const Until& until) {
+  [[gnu::noinline]] static O wait_for(O operation, const Until& until) {
     using Loop = WaitLoop<Os, 1>;
     const std::array pending{Loop::pending(operation)};
     Loop(pending).wait(until, true);
-    return operation.result();
+    return operation;
   }
 };
 

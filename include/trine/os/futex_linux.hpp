@@ -2,6 +2,7 @@
 #pragma once
 
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -25,6 +26,31 @@ namespace trine::os {
 
 enum class FutexScope { process, machine };
 
+/// A full fence in every running thread of this process, at the cost of a system call, so that others need none: membarrier.
+class Membarrier {
+ public:
+  /// Whether fence() works. It is known before main() and does not change; until then it is false.
+  static bool works() noexcept { return works_; }
+
+  static void fence() noexcept {
+    if (!works_) return;
+    // A child made by fork() has the registration of its parent; should a kernel think otherwise, it registers again.
+    if (call(MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0 && registered()) call(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+  }
+
+ private:
+  static long call(int command) noexcept {
+    const int saved = errno;
+    const long result = ::syscall(SYS_membarrier, command, 0, 0);
+    errno = saved;
+    return result;
+  }
+
+  static bool registered() noexcept { return call(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0; }
+
+  inline static const bool works_ = registered();
+};
+
 /// Sleeping on 32-bit words by the futex system calls of Linux. `Scope` says whether the words are shared with other
 /// processes. Every sleep may end for no reason; the caller looks again.
 template <FutexScope Scope>
@@ -35,6 +61,12 @@ class LinuxFutex {
 
   static void pause() noexcept { os::pause(); }
   static void yield() noexcept { ::sched_yield(); }
+
+  /// Whether fence_others() puts a full fence into every other thread that may use the words.
+  static bool fences_others() noexcept { return Scope == FutexScope::process && Membarrier::works(); }
+  static void fence_others() noexcept {
+    if constexpr (Scope == FutexScope::process) Membarrier::fence();
+  }
 
   /// Wakes up to `count` of those who sleep on the word. Touches nothing but the address, so the word may be gone; safe in
   /// a signal handler.

@@ -34,6 +34,10 @@ class ParkingLot {
   static void pause() noexcept { os::pause(); }
   static void yield() noexcept { Yield()(); }
 
+  /// There is no portable way to put a fence into other threads.
+  static constexpr bool fences_others() noexcept { return false; }
+  static void fence_others() noexcept {}
+
   /// Wakes up to `count` of those who sleep on the word, the longest asleep first.
   static void wake(Word& word, std::uint32_t count) {
     Bucket& bucket = bucket_of(word);

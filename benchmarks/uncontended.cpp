@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// One thread, nobody waits, nothing blocks: what each operation costs on its fast path.
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+#include "harness.hpp"
+
+namespace {
+
+using namespace bench;
+
+constexpr std::size_t capacity = 1024;
+
+template <std::size_t Bytes> using Item = std::array<std::uint64_t, Bytes / sizeof(std::uint64_t)>;
+
+/// What no primitive can undercut: its fast path has to do as much.
+void enroll_floors() {
+  benchmark::RegisterBenchmark("floor/acquire_load", [](benchmark::State& state) {
+    alignas(64) std::atomic<std::uint32_t> object{1};
+    auto& word = hidden(object);
+    for (auto _ : state) {
+      bool seen = word.load(std::memory_order_acquire) != 0;
+      benchmark::DoNotOptimize(seen);
+    }
+  });
+  benchmark::RegisterBenchmark("floor/one_rmw", [](benchmark::State& state) {
+    alignas(64) std::atomic<std::uint32_t> object{0};
+    auto& word = hidden(object);
+    for (auto _ : state) word.fetch_add(1, std::memory_order_relaxed);
+  });
+  benchmark::RegisterBenchmark("floor/two_rmw", [](benchmark::State& state) {
+    alignas(64) std::atomic<std::uint32_t> object{0};
+    auto& word = hidden(object);
+    for (auto _ : state) {
+      std::uint32_t expected = 0;
+      if (!word.compare_exchange_strong(expected, 1, std::memory_order_acquire))
+        state.SkipWithError("not free");
+      std::uint32_t before = word.exchange(0, std::memory_order_release);
+      benchmark::DoNotOptimize(before);
+    }
+  });
+}
+
+void enroll_locks() {
+  enroll("lock_unlock", locks, []<class Lock>(benchmark::State& state) {
+    alignas(64) Lock object;
+    auto& lock = hidden(object);
+    for (auto _ : state) {
+      lock.lock();
+      lock.unlock();
+    }
+  });
+  enroll("recursive_outer", recursive_locks, []<class Lock>(benchmark::State& state) {
+    alignas(64) Lock object;
+    auto& lock = hidden(object);
+    for (auto _ : state) {
+      lock.lock();
+      lock.unlock();
+    }
+  });
+  enroll("recursive_inner", recursive_locks, []<class Lock>(benchmark::State& state) {
+    alignas(64) Lock object;
+    auto& lock = hidden(object);
+    lock.lock();
+    for (auto _ : state) {
+      lock.lock();
+      lock.unlock();
+    }
+    lock.unlock();
+  });
+  enroll("shared_read", shared_locks, []<class Lock>(benchmark::State& state) {
+    alignas(64) Lock object;
+    auto& lock = hidden(object);
+    for (auto _ : state) {
+      lock.lock_shared();
+      lock.unlock_shared();
+    }
+  });
+  enroll("shared_write", shared_locks, []<class Lock>(benchmark::State& state) {
+    alignas(64) Lock object;
+    auto& lock = hidden(object);
+    for (auto _ : state) {
+      lock.lock();
+      lock.unlock();
+    }
+  });
+}
+
+void enroll_signals() {
+  enroll("wait_when_set", set_once_events, []<class Event>(benchmark::State& state) {
+    alignas(64) Event object;
+    auto& event = hidden(object);
+    event.set();
+    for (auto _ : state) {
+      bool said = event.wait();
+      benchmark::DoNotOptimize(said);
+    }
+  });
+  enroll("set_clear", events, []<class Event>(benchmark::State& state) {
+    alignas(64) Event object;
+    auto& event = hidden(object);
+    for (auto _ : state) {
+      event.set();
+      event.clear();
+    }
+  });
+  enroll("acquire_release", semaphores, []<class Semaphore>(benchmark::State& state) {
+    alignas(64) Semaphore object(1);
+    auto& semaphore = hidden(object);
+    for (auto _ : state) {
+      semaphore.acquire();
+      semaphore.release();
+    }
+  });
+  enroll("notify_nobody", conditions, []<class Condition>(benchmark::State& state) {
+    alignas(64) Condition object;
+    auto& condition = hidden(object);
+    for (auto _ : state) {
+      condition.notify();
+      benchmark::ClobberMemory();
+    }
+  });
+  enroll("count_down_try_wait", latches, []<class Latch>(benchmark::State& state) {
+    alignas(64) Latch object(std::numeric_limits<std::int32_t>::max());
+    auto& latch = hidden(object);
+    for (auto _ : state) {
+      latch.count_down();
+      bool said = latch.try_wait();
+      benchmark::DoNotOptimize(said);
+    }
+  });
+  enroll("barrier_of_one", barriers, []<class Barrier>(benchmark::State& state) {
+    alignas(64) Barrier object(1);
+    auto& barrier = hidden(object);
+    for (auto _ : state) barrier.wait();
+  });
+}
+
+template <std::size_t Bytes, class Contenders>
+void enroll_put_get(const std::string& name, Contenders contenders, std::size_t limit) {
+  enroll(name, contenders, [limit]<class Queues>(benchmark::State& state) {
+    alignas(64) typename Queues::template Of<Item<Bytes>> object(limit);
+    auto& queue = hidden(object);
+    Item<Bytes> item{};
+    for (auto _ : state) {
+      benchmark::DoNotOptimize(item);
+      queue.put(item);
+      Item<Bytes> got = queue.get();
+      benchmark::DoNotOptimize(got);
+    }
+  });
+}
+
+template <class B> void enroll_many(const char* name, std::size_t limit) {
+  // The time is that of one item.
+  benchmark::RegisterBenchmark(name, [limit](benchmark::State& state) {
+    constexpr std::size_t many = 16;
+    trine::Queue<Item<8>, B> object(limit);
+    auto& queue = hidden(object);
+    std::array<Item<8>, many> items{};
+    while (state.KeepRunningBatch(many)) {
+      benchmark::DoNotOptimize(items);
+      queue.put_many(items);
+      auto got = queue.get_many(many);
+      benchmark::DoNotOptimize(got.data());
+    }
+  });
+}
+
+void enroll_queues() {
+  enroll_put_get<8>("queue_8_bounded", bounded_queues, capacity);
+  enroll_put_get<256>("queue_256_bounded", bounded_queues, capacity);
+  enroll_put_get<8>("queue_8_unbounded", queues, 0);
+  enroll_put_get<256>("queue_256_unbounded", queues, 0);
+  enroll("queue_try_get_empty", queues, []<class Queues>(benchmark::State& state) {
+    alignas(64) typename Queues::template Of<Item<8>> object(capacity);
+    auto& queue = hidden(object);
+    for (auto _ : state) {
+      bool got = queue.try_get().has_value();
+      benchmark::DoNotOptimize(got);
+    }
+  });
+  enroll_many<trine::threads>("queue_8_16_at_a_time_bounded/trine", capacity);
+  enroll_many<trine::threads>("queue_8_16_at_a_time_unbounded/trine", 0);
+  enroll_many<trine::portable_threads>("queue_8_16_at_a_time_bounded/trine_portable", capacity);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  enroll_floors();
+  enroll_locks();
+  enroll_signals();
+  enroll_queues();
+  return bench::run(argc, argv);
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Condition under many threads: no notification is lost to a waiter that gives up, and the lock is held on every return.
+#include <trine/condition.hpp>
+#include <trine/lock.hpp>
+#include <trine/recursive_lock.hpp>
+
+#include <deque>
+
+#include "stress/storm.hpp"
+#include "support/backends.hpp"
+
+namespace {
+
+using trine::Condition;
+using trine::Guard;
+using trine::Lock;
+using trine::RecursiveLock;
+using trine::Until;
+using trine_test::Party;
+using trine_test::Storm;
+
+template <class B>
+class ConditionStress : public ::testing::Test {};
+TYPED_TEST_SUITE(ConditionStress, trine_test::Backends, trine_test::BackendName);
+
+// One notify() for each change, of a buffer that holds two. Some parties wait patiently for what they need. The others wait
+// for a short time without looking first, and look at the buffer only if they were told to: a notification that one of
+// them swallows as it gives up is missing, and everything stands still.
+template <class B, class L>
+void notifications_are_not_lost() {
+  static constexpr std::size_t capacity = 2;
+  static constexpr int producers = 4;
+  L lock;
+  Condition<B> not_empty;
+  Condition<B> not_full;
+  std::deque<std::uint64_t> buffer;
+  bool closed = false;
+  int producing = producers;
+  std::atomic<std::uint64_t> put{0};
+  std::atomic<std::uint64_t> got{0};
+  std::atomic<std::size_t> depth{0};
+  Storm storm;
+  storm.show([&] {
+    return "put " + std::to_string(put) + ", got " + std::to_string(got) + ", in the buffer " + std::to_string(depth);
+  });
+  const auto changed = [&] { depth.store(buffer.size(), std::memory_order_relaxed); };
+  storm.add(producers, "puts", [&](Party& me) {
+    const bool patient = me.number() % 2 == 0;
+    std::uint64_t sum = 0;
+    while (!me.over()) {
+      me.at("lock");
+      Guard<L> held = lock.guard();
+      me.at(patient ? "wait for room" : "wait for room with a limit");
+      if (patient) {
+        not_full.wait(held, [&] { return buffer.size() < capacity; });
+      } else if (buffer.size() >= capacity && !not_full.wait(held, me.limit())) {
+        me.must(held.lock() == &lock, "the guard is empty after giving up");
+        continue;
+      }
+      if (buffer.size() >= capacity) continue;
+      const std::uint64_t item = 1 + me.below(1000);
+      buffer.push_back(item);
+      changed();
+      sum += item;
+      if (me.one_in(2)) held.unlock();
+      not_empty.notify();
+    }
+    put.fetch_add(sum, std::memory_order_relaxed);
+    const Guard<L> held = lock.guard();
+    if (--producing > 0) return;
+    closed = true;
+    not_empty.notify_all();
+  });
+  storm.add(4, "gets", [&](Party& me) {
+    const bool patient = me.number() % 2 == 0;
+    std::uint64_t sum = 0;
+    for (bool done = false; !done;) {
+      me.at("lock");
+      Guard<L> held = lock.guard();
+      me.at(patient ? "wait for an item" : "wait for an item with a limit");
+      if (patient) {
+        not_empty.wait(held, [&] { return !buffer.empty() || closed; });
+      } else if (!closed && !not_empty.wait(held, me.limit())) {
+        me.must(held.lock() == &lock, "the guard is empty after giving up");
+        continue;
+      }
+      if (buffer.empty()) {
+        done = closed;
+        continue;
+      }
+      sum += buffer.front();
+      buffer.pop_front();
+      changed();
+      if (me.one_in(2)) held.unlock();
+      not_full.notify();
+    }
+    got.fetch_add(sum, std::memory_order_relaxed);
+    not_full.notify_all();
+  });
+  storm.run();
+  EXPECT_EQ(put, got);
+}
+
+TYPED_TEST(ConditionStress, notifications_are_not_lost_with_lock) {
+  notifications_are_not_lost<TypeParam, Lock<TypeParam>>();
+}
+TYPED_TEST(ConditionStress, notifications_are_not_lost_with_recursive_lock) {
+  notifications_are_not_lost<TypeParam, RecursiveLock<TypeParam>>();
+}
+
+// notify(n) wakes at least n of those who had begun: with the lock held it is known how many these are.
+TYPED_TEST(ConditionStress, at_least_as_many_as_notified) {
+  static constexpr int waiters = 6;
+  Lock<TypeParam> lock;
+  Condition<TypeParam> condition;
+  int begun = 0;          // with the lock held
+  std::uint64_t woken = 0;  // with the lock held
+  bool closed = false;
+  std::atomic<int> shown_begun{0};
+  std::atomic<std::uint64_t> shown_owed{0};
+  Storm storm;
+  storm.show([&] {
+    return "begun " + std::to_string(shown_begun) + ", owed " + std::to_string(shown_owed) + ", locked " +
+           std::to_string(lock.locked());
+  });
+  storm.add(waiters, "waits", [&](Party& me) {
+    for (;;) {
+      me.at("lock");
+      auto held = lock.guard();
+      if (closed) return;
+      shown_begun.store(++begun, std::memory_order_relaxed);
+      me.at("wait");
+      const bool never = me.one_in(3);
+      const bool said = condition.wait(held, never ? Until() : me.limit());
+      me.must(said || !never, "a wait without a limit gave up");
+      shown_begun.store(--begun, std::memory_order_relaxed);
+      ++woken;  // or gave up: then there was one fewer to notify
+      shown_owed.store(shown_owed > 0 ? shown_owed - 1 : 0, std::memory_order_relaxed);
+    }
+  });
+  storm.add(2, "notifies", [&](Party& me) {
+    while (!me.over()) {
+      me.at("lock");
+      auto held = lock.guard();
+      const int n = static_cast<int>(me.below(4));
+      const std::uint64_t enough = woken + static_cast<std::uint64_t>(std::min(n, begun));
+      shown_owed.store(enough - woken, std::memory_order_relaxed);
+      condition.notify(n);
+      me.at("until they have woken");
+      while (woken < enough) {
+        held.unlock();
+        std::this_thread::yield();
+        held = lock.guard();
+      }
+      held.unlock();
+      me.dawdle();
+    }
+    const auto held = lock.guard();
+    closed = true;
+    condition.notify_all();
+  });
+  storm.run();
+}
+
+// All wait for the next turn; the last to come makes it, and tells everyone.
+TYPED_TEST(ConditionStress, everyone_hears_notify_all) {
+  static constexpr int threads = 8;
+  RecursiveLock<TypeParam> lock;
+  Condition<TypeParam> next;
+  std::uint64_t turn = 0;
+  int here = 0;
+  bool closed = false;
+  Storm storm;
+  storm.add(threads, "party", [&](Party& me) {
+    for (std::uint64_t mine = 1;; ++mine) {
+      me.at("lock");
+      auto held = lock.guard();
+      const unsigned levels = me.below(4);
+      for (unsigned i = 0; i < levels; ++i) lock.lock();
+      if (++here == threads) {
+        here = 0;
+        ++turn;
+        closed = me.over();
+        me.at("notify all");
+        next.notify_all();
+      } else {
+        me.at("wait");
+        while (!next.wait(held, [&] { return turn >= mine; }, me.limit_or_never())) {
+          me.at("wait again");
+          me.must(lock.depth() == levels + 1, "not as deep as before, after giving up");
+        }
+      }
+      me.must(turn == mine, "a turn was passed over");
+      me.must(lock.depth() == levels + 1, "not as deep as before");
+      const bool last = closed;
+      for (unsigned i = 0; i < levels; ++i) lock.unlock();
+      if (last) return;
+    }
+  });
+  storm.run();
+  EXPECT_FALSE(lock.locked());
+}
+
+}  // namespace
