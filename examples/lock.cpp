@@ -31,7 +31,7 @@ int main() {
     std::vector<std::jthread> threads;
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&, i] {
-        for (int n = 0; n < 500; ++n) i < 2 ? transfer(savings, wallet, 2) : transfer(wallet, savings, 1);
+        for (int n = 0; n < 250; ++n) i < 2 ? transfer(savings, wallet, 2) : transfer(wallet, savings, 1);
         deposit(wallet, 10);
       });
     }

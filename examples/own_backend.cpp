@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 // requires: boost_fiber
 //
-// A backend of one's own: fibers of Boost.Fiber. Every primitive then lets a fiber wait while the others on its thread run.
-// The waiting itself is os::ParkingLot over Boost's mutex and condition variable; what a fiber is has to be said here.
+// A backend of one's own: fibers of Boost.Fiber. Every primitive then lets a fiber wait while the others on its thread
+// run. The waiting itself is os::ParkingLot over Boost's mutex and condition variable; what a fiber is has to be said
+// here.
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <iostream>
@@ -20,16 +23,16 @@ struct FiberYield {
   void operator()() const noexcept { boost::this_fiber::yield(); }
 };
 
-// How a fiber sleeps and is woken. The mutexes inside are fiber mutexes too: a fiber that holds one may not lose its thread
-// to another that waits for the same one.
+// How a fiber sleeps and is woken. The mutexes inside are Boost's as well: a fiber that waits for one lets the others
+// run.
 using FiberSleep = trine::os::ParkingLot<boost::fibers::mutex, boost::fibers::condition_variable, FiberYield>;
 
 struct fibers : trine::Blocking<FiberSleep> {
   /// Carries out a task of a TaskGroup.
   using Worker = boost::fibers::fiber;
 
-  /// The calling fiber: RecursiveLock's owner. Never zero, at most 30 bits, and of no other living fiber. It must be the
-  /// fiber's, not the thread's: all fibers of a thread would own each other's locks otherwise.
+  /// The calling fiber: RecursiveLock's owner. Never zero, at most 30 bits, and of no other living fiber. With the
+  /// thread's number in its place all fibers of a thread would own each other's locks.
   static std::uint32_t self() {
     static std::atomic<std::uint32_t> last = 0;
     static boost::fibers::fiber_specific_ptr<std::uint32_t> own;

@@ -13,7 +13,7 @@ class Stock {
   void add(int& item, int count) {
     auto held = lock_.guard();
     item += count;
-    deepest_ = std::max(deepest_, lock_.depth());
+    deepest = std::max(deepest, lock_.depth());
   }
 
   void exchange(int& out, int& in, int count) {
@@ -24,18 +24,16 @@ class Stock {
 
   int apples = 100;
   int pears = 100;
-  std::uint32_t deepest() const { return deepest_; }
+  std::uint32_t deepest = 0;
 
  private:
   trine::RecursiveLock<> lock_;
-  std::uint32_t deepest_ = 0;
 };
 
 int main() {
   Stock stock;
-  {
-    std::jthread giver([&] { stock.exchange(stock.apples, stock.pears, 5); });
-    std::jthread taker([&] { stock.exchange(stock.pears, stock.apples, 3); });
-  }
-  std::cout << stock.apples << " apples, " << stock.pears << " pears; locked " << stock.deepest() << " deep\n";
+  std::thread giver([&] { stock.exchange(stock.apples, stock.pears, 5); });
+  stock.exchange(stock.pears, stock.apples, 3);
+  giver.join();
+  std::cout << stock.apples << " apples, " << stock.pears << " pears; locked " << stock.deepest << " deep\n";
 }

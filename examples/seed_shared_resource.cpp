@@ -3,9 +3,9 @@
 // The second program of a well-known introduction to Python's threading.Event: threads that wait for a shared resource.
 //
 // The original says that the event prevents race conditions. It does not: all threads go at once when it is set, and
-// `self.value += 1` by several of them is a race, as is reading the value back for the message. An event orders what comes
-// before set() with what comes after wait(); what the waiters do to each other needs a lock, as here. The original also
-// sleeps until the threads have probably printed their line; here a Latch says so.
+// `self.value += 1` by several of them is a race, as is reading the value back for the message. An event orders what
+// comes before set() with what comes after wait(); what the waiters do to each other needs a lock, as here. The
+// original also sleeps until the threads have probably printed their line; here a Latch says so.
 #include <chrono>
 #include <functional>
 #include <iostream>

@@ -5,32 +5,32 @@
 #include <iostream>
 
 #include <trine/event.hpp>
-#include <trine/lock.hpp>
+#include <trine/queue.hpp>
 #include <trine/task.hpp>
 #include <trine/task_group.hpp>
 
 // A wait is always `co_await`: it blocks where the backend blocks, and suspends where the backend suspends.
 template <class B>
-trine::Task<void, B> work(trine::Event<B>& start, trine::Lock<B>& lock, int& sum, int n) {
+trine::Task<void, B> square(trine::Event<B>& start, trine::Queue<int, B>& results, int n) {
   co_await start.wait();
-  auto held = co_await lock.guard();
-  sum += n;
+  co_await results.put(n * n);
 }
 
-// A Task may wait for others, and return something.
+// A Task may return something, and may wait for others.
 template <class B>
-trine::Task<int, B> add_up(int workers) {
+trine::Task<int, B> sum_of_squares(int count) {
   trine::Event<B> start;
-  trine::Lock<B> lock;
-  int sum = 0;
+  trine::Queue<int, B> results(2);
   trine::TaskGroup<B> group;
-  for (int n = 1; n <= workers; ++n) group.spawn(work<B>, std::ref(start), std::ref(lock), std::ref(sum), n);
+  for (int n = 1; n <= count; ++n) group.spawn(square<B>, std::ref(start), std::ref(results), n);
   start.set();
+  int sum = 0;
+  for (int n = 1; n <= count; ++n) sum += co_await results.get();
   co_await group.join();
   co_return sum;
 }
 
 int main() {
-  std::cout << "threads: " << trine::run(add_up<trine::threads>(10)) << '\n';
-  std::cout << "portable_threads: " << trine::run(add_up<trine::portable_threads>(10)) << '\n';
+  std::cout << "threads: " << trine::run(sum_of_squares<trine::threads>(5)) << '\n';
+  std::cout << "portable_threads: " << trine::run(sum_of_squares<trine::portable_threads>(5)) << '\n';
 }

@@ -133,23 +133,25 @@ TYPED_TEST(BarrierTest, a_single_party_passes_at_once) {
   }());
 }
 
+template <class B>
+struct Generations {
+  static constexpr std::size_t parties = 4;
+  static constexpr std::size_t generations = 400;
+  trine::Barrier<B> barrier{parties};
+  std::array<std::array<std::atomic<int>, parties>, generations> seen{};
+};
+
 TYPED_TEST(BarrierTest, places_are_unique_in_each_of_many_generations) {
   using B = TypeParam;
-  struct Shared {
-    static constexpr std::size_t parties = 4;
-    static constexpr std::size_t generations = 400;
-    trine::Barrier<B> barrier{parties};
-    std::array<std::array<std::atomic<int>, parties>, generations> seen{};
-  };
   trine::run([]() -> trine::Task<void, B> {
-    Shared shared;
+    Generations<B> shared;
     trine::TaskGroup<B> group;
-    for (std::size_t i = 0; i < Shared::parties; ++i) {
+    for (std::size_t i = 0; i < Generations<B>::parties; ++i) {
       group.spawn(
-          [](Shared& s) -> trine::Task<void, B> {
+          [](Generations<B>& s) -> trine::Task<void, B> {
             for (auto& generation : s.seen) {
               const std::ptrdiff_t place = co_await s.barrier.wait();
-              const bool in_range = place >= 0 && place < static_cast<std::ptrdiff_t>(Shared::parties);
+              const bool in_range = place >= 0 && place < static_cast<std::ptrdiff_t>(Generations<B>::parties);
               EXPECT_TRUE(in_range) << place;
               if (in_range) ++generation[static_cast<std::size_t>(place)];
             }
@@ -165,25 +167,27 @@ TYPED_TEST(BarrierTest, places_are_unique_in_each_of_many_generations) {
   }());
 }
 
+template <class B>
+struct Lockstep {
+  static constexpr int parties = 3;
+  trine::Barrier<B> barrier{parties};
+  std::atomic<int> arrived{0};
+  std::array<int, parties> data{};  // each writes its own, and reads all
+};
+
 TYPED_TEST(BarrierTest, nobody_passes_before_all_have_arrived) {
   using B = TypeParam;
-  struct Shared {
-    static constexpr int parties = 3;
-    trine::Barrier<B> barrier{parties};
-    std::atomic<int> arrived{0};
-    std::array<int, parties> data{};  // each writes its own, and reads all
-  };
   trine::run([]() -> trine::Task<void, B> {
-    Shared shared;
+    Lockstep<B> shared;
     trine::TaskGroup<B> group;
-    for (std::size_t i = 0; i < Shared::parties; ++i) {
+    for (std::size_t i = 0; i < Lockstep<B>::parties; ++i) {
       group.spawn(
-          [](Shared& s, std::size_t self) -> trine::Task<void, B> {
+          [](Lockstep<B>& s, std::size_t self) -> trine::Task<void, B> {
             for (int generation = 1; generation <= 200; ++generation) {
               s.data[self] = generation;
               ++s.arrived;
               co_await s.barrier.wait();
-              EXPECT_GE(s.arrived, generation * Shared::parties);
+              EXPECT_GE(s.arrived, generation * Lockstep<B>::parties);
               for (const int written : s.data) EXPECT_EQ(written, generation);
               co_await s.barrier.wait();  // all have read
             }
@@ -195,22 +199,24 @@ TYPED_TEST(BarrierTest, nobody_passes_before_all_have_arrived) {
   }());
 }
 
+template <class B>
+struct Turns {
+  static constexpr int parties = 3;
+  static constexpr int passes = 900;
+  std::atomic<int> actions{0};
+  trine::Barrier<B> barrier{parties, [this] { ++actions; }};
+  std::atomic<int> tickets{passes};
+  std::array<std::atomic<int>, parties> places{};
+};
+
 TYPED_TEST(BarrierTest, more_threads_than_parties_take_turns) {
   using B = TypeParam;
-  struct Shared {
-    static constexpr int parties = 3;
-    static constexpr int passes = 900;
-    std::atomic<int> actions{0};
-    trine::Barrier<B> barrier{parties, [this] { ++actions; }};
-    std::atomic<int> tickets{passes};
-    std::array<std::atomic<int>, parties> places{};
-  };
   trine::run([]() -> trine::Task<void, B> {
-    Shared shared;
+    Turns<B> shared;
     trine::TaskGroup<B> group;
     for (int i = 0; i < 7; ++i) {
       group.spawn(
-          [](Shared& s) -> trine::Task<void, B> {
+          [](Turns<B>& s) -> trine::Task<void, B> {
             // Who holds a ticket arrives; as many are given out as fill whole generations.
             while (s.tickets.fetch_sub(1) > 0) {
               const std::ptrdiff_t place = co_await s.barrier.wait();
@@ -221,8 +227,8 @@ TYPED_TEST(BarrierTest, more_threads_than_parties_take_turns) {
     }
     const bool joined = co_await group.join(plenty);
     EXPECT_TRUE(joined);
-    for (const auto& count : shared.places) EXPECT_EQ(count, Shared::passes / Shared::parties);
-    EXPECT_EQ(shared.actions, Shared::passes / Shared::parties);
+    for (const auto& count : shared.places) EXPECT_EQ(count, Turns<B>::passes / Turns<B>::parties);
+    EXPECT_EQ(shared.actions, Turns<B>::passes / Turns<B>::parties);
     EXPECT_EQ(shared.barrier.waiting(), 0);
     EXPECT_FALSE(shared.barrier.broken());
   }());
@@ -249,31 +255,33 @@ TYPED_TEST(BarrierTest, waiting_counts_those_inside) {
   }());
 }
 
+template <class B>
+struct Summing {
+  static constexpr int parties = 4;
+  int actions = 0;  // plain: the barrier orders all accesses
+  std::array<int, parties> data{};
+  int sum = 0;
+  trine::Barrier<B> barrier{parties, [this] {
+                              ++actions;
+                              sum = 0;
+                              for (const int n : data) sum += n;
+                            }};
+};
+
 TYPED_TEST(BarrierTest, the_action_runs_once_per_generation_before_anyone_goes_on) {
   using B = TypeParam;
-  struct Shared {
-    static constexpr int parties = 4;
-    int actions = 0;  // plain: the barrier orders all accesses
-    std::array<int, parties> data{};
-    int sum = 0;
-    trine::Barrier<B> barrier{parties, [this] {
-                                ++actions;
-                                sum = 0;
-                                for (const int n : data) sum += n;
-                              }};
-  };
   trine::run([]() -> trine::Task<void, B> {
-    Shared shared;
+    Summing<B> shared;
     trine::TaskGroup<B> group;
-    for (std::size_t i = 0; i < Shared::parties; ++i) {
+    for (std::size_t i = 0; i < Summing<B>::parties; ++i) {
       group.spawn(
-          [](Shared& s, std::size_t self) -> trine::Task<void, B> {
+          [](Summing<B>& s, std::size_t self) -> trine::Task<void, B> {
             for (int generation = 1; generation <= 200; ++generation) {
               s.data[self] = generation;
               co_await s.barrier.wait();
               // The next one can't run before this party comes again.
               EXPECT_EQ(s.actions, generation);
-              EXPECT_EQ(s.sum, generation * Shared::parties);
+              EXPECT_EQ(s.sum, generation * Summing<B>::parties);
             }
           },
           std::ref(shared), i);

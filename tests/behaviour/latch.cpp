@@ -253,7 +253,9 @@ TYPED_TEST(LatchTest, those_who_give_up_do_not_hold_up_the_others) {
             [](Start<B>& s) -> trine::Task<void, B> {
               ++s.arrived;
               const bool open = co_await s.latch.wait(std::chrono::microseconds{400});
-              if (open) EXPECT_EQ(s.data, 42);
+              if (open) {
+                EXPECT_EQ(s.data, 42);
+              }
             },
             std::ref(start));
       }

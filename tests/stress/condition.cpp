@@ -109,55 +109,64 @@ TYPED_TEST(ConditionStress, notifications_are_not_lost_with_recursive_lock) {
   notifications_are_not_lost<TypeParam, RecursiveLock<TypeParam>>();
 }
 
-// notify(n) wakes at least n of those who had begun: with the lock held it is known how many these are.
+// notify(n) wakes at least n of those who had begun, or all of them but those who gave up instead. Who had begun is known: a
+// wait begins with the lock held.
 TYPED_TEST(ConditionStress, at_least_as_many_as_notified) {
-  static constexpr int waiters = 6;
   Lock<TypeParam> lock;
   Condition<TypeParam> condition;
-  int begun = 0;          // with the lock held
-  std::uint64_t woken = 0;  // with the lock held
-  bool closed = false;
-  std::atomic<int> shown_begun{0};
-  std::atomic<std::uint64_t> shown_owed{0};
+  struct {
+    std::uint64_t epoch = 0;  // how many notifications there were
+    int begun = 0;            // how many wait
+    int woken = 0;            // of those who had begun at the last notification
+    int gave_up = 0;          // likewise
+    bool closed = false;
+  } shared;  // with the lock held
+  std::atomic<int> owed{0};
   Storm storm;
-  storm.show([&] {
-    return "begun " + std::to_string(shown_begun) + ", owed " + std::to_string(shown_owed) + ", locked " +
-           std::to_string(lock.locked());
-  });
-  storm.add(waiters, "waits", [&](Party& me) {
+  storm.show([&] { return "owed " + std::to_string(owed) + ", locked " + std::to_string(lock.locked()); });
+  storm.add(7, "waits", [&](Party& me) {
     for (;;) {
       me.at("lock");
       auto held = lock.guard();
-      if (closed) return;
-      shown_begun.store(++begun, std::memory_order_relaxed);
-      me.at("wait");
-      const bool never = me.one_in(3);
+      if (shared.closed) return;
+      ++shared.begun;
+      const std::uint64_t epoch = shared.epoch;
+      const bool never = me.one_in(2);
+      me.at(never ? "wait" : "wait with a limit");
       const bool said = condition.wait(held, never ? Until() : me.limit());
       me.must(said || !never, "a wait without a limit gave up");
-      shown_begun.store(--begun, std::memory_order_relaxed);
-      ++woken;  // or gave up: then there was one fewer to notify
-      shown_owed.store(shown_owed > 0 ? shown_owed - 1 : 0, std::memory_order_relaxed);
+      --shared.begun;
+      if (epoch != shared.epoch) ++(said ? shared.woken : shared.gave_up);
     }
   });
-  storm.add(2, "notifies", [&](Party& me) {
+  storm.add(1, "notifies", [&](Party& me) {
     while (!me.over()) {
       me.at("lock");
       auto held = lock.guard();
       const int n = static_cast<int>(me.below(4));
-      const std::uint64_t enough = woken + static_cast<std::uint64_t>(std::min(n, begun));
-      shown_owed.store(enough - woken, std::memory_order_relaxed);
-      condition.notify(n);
-      me.at("until they have woken");
-      while (woken < enough) {
+      const int begun = shared.begun;
+      ++shared.epoch;
+      shared.woken = shared.gave_up = 0;
+      if (me.one_in(2)) {
+        condition.notify(n);
         held.unlock();
-        std::this_thread::yield();
-        held = lock.guard();
+      } else {
+        held.unlock();
+        condition.notify(n);
       }
-      held.unlock();
+      me.at("until they have woken");
+      for (;;) {
+        held = lock.guard();
+        const int missing = std::min(n, begun - shared.gave_up) - shared.woken;
+        owed.store(missing, std::memory_order_relaxed);
+        held.unlock();
+        if (missing <= 0) break;
+        std::this_thread::yield();
+      }
       me.dawdle();
     }
     const auto held = lock.guard();
-    closed = true;
+    shared.closed = true;
     condition.notify_all();
   });
   storm.run();

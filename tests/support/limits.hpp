@@ -30,7 +30,7 @@ inline constexpr bool blocking = std::is_same_v<typename B::template Result<bool
 /// Takes a little time, more or less by `round`, so that what follows meets a waiter that begins, looks on, or sleeps.
 /// No test depends on which.
 inline void dither(int round) {
-  static constexpr int turns[] = {0, 3, 20, 150};
+  static constexpr int turns[] = {0, 3, 30, 400};
   for (int i = 0; i < turns[round % 4]; ++i) std::this_thread::yield();
 }
 
