@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 // requires: boost_fiber
 //
-// A backend of one's own: fibers of Boost.Fiber. Every primitive then lets a fiber wait while the others on its thread
-// run. The waiting itself is os::ParkingLot over Boost's mutex and condition variable; what a fiber is has to be said
-// here.
+// A backend of one's own: fibers of Boost.Fiber. A fiber that waits lets the others on its thread run. The waiting itself is
+// os::ParkingLot over Boost's mutex and condition variable; what a fiber is has to be said here.
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -23,8 +22,7 @@ struct FiberYield {
   void operator()() const noexcept { boost::this_fiber::yield(); }
 };
 
-// How a fiber sleeps and is woken. The mutexes inside are Boost's as well: a fiber that waits for one lets the others
-// run.
+// How a fiber sleeps and is woken. The mutexes inside are Boost's as well: a waiting fiber lets the others run.
 using FiberSleep = trine::os::ParkingLot<boost::fibers::mutex, boost::fibers::condition_variable, FiberYield>;
 
 struct fibers : trine::Blocking<FiberSleep> {
@@ -34,14 +32,20 @@ struct fibers : trine::Blocking<FiberSleep> {
   /// The calling fiber: RecursiveLock's owner. Never zero, at most 30 bits, and of no other living fiber. With the
   /// thread's number in its place all fibers of a thread would own each other's locks.
   static std::uint32_t self() {
-    static std::atomic<std::uint32_t> last = 0;
-    static boost::fibers::fiber_specific_ptr<std::uint32_t> own;
-    if (own.get() == nullptr) own.reset(new std::uint32_t(last.fetch_add(1, std::memory_order_relaxed) % most + 1));
-    return *own;
+    // The number stands in the place of a pointer: nothing to allocate and, by the function that does nothing, to delete.
+    static boost::fibers::fiber_specific_ptr<Number> own([](Number*) {});
+    if (own.get() == nullptr) own.reset(reinterpret_cast<Number*>(next()));
+    return static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(own.get()));
   }
 
  private:
-  static constexpr std::uint32_t most = (1U << 30) - 1;
+  struct Number;
+
+  static std::uintptr_t next() {
+    static std::atomic<std::uint32_t> last = 0;
+    constexpr std::uint32_t most = (1U << 30) - 1;
+    return last.fetch_add(1, std::memory_order_relaxed) % most + 1;  // relaxed: only uniqueness matters
+  }
 };
 
 static_assert(trine::Backend<fibers>);

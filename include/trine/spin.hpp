@@ -24,6 +24,7 @@ class Spin {
 
   /// Waits a little and says true, or says false: go to sleep.
   bool again() noexcept {
+    if constexpr (!Os::spins) return false;
     if (turn_ < pauses) {
       Os::pause();
     } else if (turn_ < pauses + yields) {

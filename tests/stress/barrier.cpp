@@ -88,7 +88,7 @@ TYPED_TEST(BarrierStress, all_or_none_with_action) { all_or_none<TypeParam>(true
 // Parties give up, actions throw, others abort and reset in between. Nobody hangs, and a generation that passed has passed
 // for all its parties: each place was given as often as the others.
 template <class B>
-void broken_at_any_time(std::size_t threads, std::ptrdiff_t parties, bool with_action) {
+void broken_at_any_time(std::size_t count, std::ptrdiff_t parties, bool with_action) {
   struct Thrown {};
   std::atomic<std::uint64_t> actions{0};
   std::atomic<std::uint64_t> failures{0};
@@ -100,13 +100,13 @@ void broken_at_any_time(std::size_t threads, std::ptrdiff_t parties, bool with_a
   };
   std::vector<std::atomic<std::uint64_t>> places(static_cast<std::size_t>(parties));
   std::atomic<std::uint64_t> thrown{0};
-  std::atomic<std::size_t> left{threads};
+  std::atomic<std::size_t> left{count};
   Barrier<B> barrier(parties, with_action ? std::function<void()>(action) : std::function<void()>());
   Storm storm;
   storm.show([&] {
     return "waiting " + std::to_string(barrier.waiting()) + ", broken " + std::to_string(barrier.broken());
   });
-  storm.add(threads, "party", [&](Party& me) {
+  storm.add(count, "party", [&](Party& me) {
     while (!me.over()) {
       me.at("wait");
       try {
@@ -161,20 +161,23 @@ TYPED_TEST(BarrierStress, broken_with_more_threads_than_parties_and_action) {
   broken_at_any_time<TypeParam>(7, 3, true);
 }
 
+constexpr std::size_t threads = 8;
+
+template <class B>
+struct LatchRound {
+  Latch<B> latch{threads + 2};
+  std::array<std::size_t, threads> came{};
+  bool last = false;
+};
+
 // The latch of each round is all that orders the plain data.
 TYPED_TEST(BarrierStress, latch_opens_when_all_have_counted) {
-  static constexpr std::size_t threads = 8;
   static constexpr std::size_t most = 1 << 14;
-  struct Round {
-    Latch<TypeParam> latch{threads + 2};
-    std::array<std::size_t, threads> came{};
-    bool last = false;
-  };
-  std::deque<Round> rounds(most);
+  std::deque<LatchRound<TypeParam>> rounds(most);
   Storm storm;
   storm.add(threads, "party", [&](Party& me) {
     for (std::size_t r = 0;; ++r) {
-      Round& round = rounds[r];
+      auto& round = rounds[r];
       me.dawdle();
       round.came[me.number()] = r + 1;
       if (me.number() == 0) {

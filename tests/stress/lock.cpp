@@ -103,6 +103,30 @@ TYPED_TEST(LockStress, lock_lets_one_in_at_a_time) { one_at_a_time<Lock<TypePara
 TYPED_TEST(LockStress, recursive_lock_lets_one_in_at_a_time) { one_at_a_time<RecursiveLock<TypeParam>>(); }
 TYPED_TEST(LockStress, shared_lock_lets_one_writer_in_at_a_time) { one_at_a_time<SharedLock<TypeParam>>(); }
 
+// The lock inside the other primitives. Those who took it last go on at once, so that one who isn't woken sleeps on.
+TYPED_TEST(LockStress, short_lock_lets_one_in_at_a_time) {
+  typename TypeParam::ShortLock gate;
+  std::uint64_t count = 0;
+  std::atomic<std::uint64_t> total{0};
+  Storm storm;
+  storm.add(8, "party", [&](Party& me) {
+    std::uint64_t mine = 0;
+    while (!me.over()) {
+      me.at("lock");
+      for (int i = 0; i < 200; ++i) {
+        gate.lock();
+        ++count;
+        gate.unlock(0);
+      }
+      mine += 200;
+      me.dawdle();
+    }
+    total += mine;
+  });
+  storm.run();
+  EXPECT_EQ(count, total);
+}
+
 // std::lock backs off from one of the two when the other is taken.
 TYPED_TEST(LockStress, two_locks_at_once) {
   Lock<TypeParam> left;

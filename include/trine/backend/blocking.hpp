@@ -3,11 +3,9 @@
 
 #include <array>
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <thread>
 #include <tuple>
 #include <utility>
 
@@ -17,29 +15,17 @@
 
 namespace trine {
 
-/// A backend on which the caller itself waits, be it a thread or a fiber, given how it sleeps: `Os` has a Word, sleep(words,
-/// until), wake(word, count), pause(), yield(), fences_others() and fence_others(). What does not depend on that is here.
+/// A backend on which the caller itself waits, be it a thread or a fiber, given how it sleeps. docs/backend.md says what `Os`
+/// must have; what does not depend on it is here.
 template <class Os>
 struct Blocking {
   using Word = typename Os::Word;
   template <class T>
-  using Atomic = std::atomic<T>;
+  using Atomic = typename Os::template Atomic<T>;
+  template <class T>
+  using Cell = typename Os::template Cell<T>;
   template <class T>
   using Result = T;
-
-  /// Plain data that the algorithm guards.
-  template <class T>
-  class Cell {
-   public:
-    Cell() = default;
-    explicit Cell(T value) : value_(std::move(value)) {}
-
-    [[nodiscard]] const T& read() const noexcept { return value_; }
-    [[nodiscard]] T& write() noexcept { return value_; }
-
-   private:
-    T value_{};
-  };
 
   /// The state of a primitive, in the object itself.
   template <class S>
@@ -55,9 +41,6 @@ struct Blocking {
    private:
     S state_;
   };
-
-  /// What carries out a task of a TaskGroup: started by its constructor, with join().
-  using Worker = std::thread;
 
   /// Something of this process that goes with an object: a function, a limit.
   template <class T>
@@ -204,7 +187,8 @@ struct Blocking {
         } else if (slept || !spin.again()) {
           raise(sleepers);
           const Sleep<Word> sleep{&word_, locked};
-          Os::sleep({&sleep, 1}, std::chrono::steady_clock::time_point::max());
+          typename Os::Limit never{Until()};
+          Os::sleep({&sleep, 1}, never);
           slept = true;
         }
       }

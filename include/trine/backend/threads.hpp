@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <thread>
 
 #include <trine/backend/blocking.hpp>
 #include <trine/os/futex.hpp>
@@ -13,6 +14,9 @@ namespace trine {
 /// The calling thread waits, given how it sleeps.
 template <class Os>
 struct ThreadsOver : Blocking<Os> {
+  /// What carries out a task of a TaskGroup: started by its constructor, with join().
+  using Worker = std::thread;
+
   /// The calling thread, as a number that is never zero, fits in 30 bits and belongs to no other living thread. A child
   /// made by fork() keeps that of the thread that forked.
   static std::uint32_t self() noexcept {

@@ -23,6 +23,7 @@ template <class Os, std::size_t N>
 class WaitLoop {
  public:
   using Word = typename Os::Word;
+  using Limit = typename Os::Limit;
   static constexpr std::size_t none = N;
 
   /// An operation without its type.
@@ -54,10 +55,11 @@ class WaitLoop {
   /// Which operation was done, or none: all were given up. `tried`: the caller has just tried each of them.
   std::size_t wait(const Until& limit, bool tried) {
     if (!tried && try_each()) return finished_;
-    if (limit.passed()) return leave(limit);
-    const Until until = limit.started();
-    if (look_on(until) || sleep(until)) return finished_;
-    return leave(until);
+    if (!limit.passed()) {
+      Limit until(limit);
+      if (look_on(until) || sleep(until)) return finished_;
+    }
+    return leave();
   }
 
  private:
@@ -70,8 +72,7 @@ class WaitLoop {
   };
 
   bool try_each() {
-    static thread_local std::size_t turn = 0;
-    const std::size_t first = N == 1 ? 0 : turn++;
+    const std::size_t first = N == 1 ? 0 : Os::turn() % N;
     for (std::size_t i = 0; i < N; ++i) {
       if (try_one((first + i) % N)) return true;
     }
@@ -85,7 +86,7 @@ class WaitLoop {
     return succeeded_;
   }
 
-  bool look_on(const Until& until) {
+  bool look_on(const Limit& until) {
     Spin<Os> spin;
     while (spin.again()) {
       if (try_each()) return true;
@@ -95,7 +96,7 @@ class WaitLoop {
   }
 
   // A stop request changes no word of the objects: it has a word of its own, which the same sleep watches.
-  bool sleep(const Until& until) {
+  bool sleep(Limit& until) {
     Word stopped{0};
     std::optional<std::stop_callback<Rouse>> on_stop;
     if (until.stop_token().stop_possible()) on_stop.emplace(until.stop_token(), Rouse{&stopped});
@@ -104,7 +105,7 @@ class WaitLoop {
     for (;;) {
       if (announce_each()) return true;
       if (until.passed()) return false;
-      Os::sleep(watched, until.sleep_until());
+      Os::sleep(watched, until);
       slept_ = true;
     }
   }
@@ -121,7 +122,7 @@ class WaitLoop {
     return false;
   }
 
-  std::size_t leave(const Until& limit) {
+  std::size_t leave() {
     if (slept_ && try_each()) return finished_;
     if constexpr (N == 1) {
       finished_ = 0;
@@ -129,10 +130,10 @@ class WaitLoop {
       pass_on(0);
       slept_ = false;
       // It can't leave yet: it goes on without a limit, and succeeds in the end.
-      if (!look_on({})) sleep({});
+      Limit never{Until()};
+      if (!look_on(never)) sleep(never);
       return finished_;
     }
-    (void)limit;
     return none;
   }
 

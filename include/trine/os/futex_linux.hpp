@@ -19,7 +19,7 @@
 #include <string>
 #include <system_error>
 
-#include <trine/os/pause.hpp>
+#include <trine/os/native.hpp>
 #include <trine/sleep.hpp>
 
 namespace trine::os {
@@ -54,12 +54,10 @@ class Membarrier {
 /// Sleeping on 32-bit words by the futex system calls of Linux. `Scope` says whether the words are shared with other
 /// processes. Every sleep may end for no reason; the caller looks again.
 template <FutexScope Scope>
-class LinuxFutex {
+class LinuxFutex : public Native {
  public:
-  using Word = std::atomic<std::uint32_t>;
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  static void pause() noexcept { os::pause(); }
   static void yield() noexcept { ::sched_yield(); }
 
   /// Whether fence_others() puts a full fence into every other thread that may use the words.
@@ -78,7 +76,8 @@ class LinuxFutex {
 
   /// Sleeps until one of the words no longer holds its value, somebody wakes one of them, the time has come, or for no
   /// reason. Without futex_waitv (before Linux 5.16) several words are watched in slices.
-  static void sleep(std::span<const Sleep<Word>> words, TimePoint until) {
+  static void sleep(std::span<const Sleep<Word>> words, const Limit& limit) {
+    const TimePoint until = limit.sleep_until();
     if (words.size() == 1) return sleep_on(words.front(), until);
     if (words.size() <= FUTEX_WAITV_MAX && can_wait_for_several().load(std::memory_order_relaxed)) {
       if (sleep_on_several(words, until)) return;

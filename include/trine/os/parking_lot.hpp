@@ -11,7 +11,7 @@
 #include <span>
 #include <thread>
 
-#include <trine/os/pause.hpp>
+#include <trine/os/native.hpp>
 #include <trine/sleep.hpp>
 
 namespace trine::os {
@@ -25,13 +25,11 @@ struct ThreadYield {
 /// nothing of an object that its wake may have freed. With other types of mutex and condition variable the same code puts
 /// fibers to sleep. The idea is that of WebKit's WTF::ParkingLot and of parking_lot for Rust.
 template <class Mutex = std::mutex, class ConditionVariable = std::condition_variable, class Yield = ThreadYield>
-class ParkingLot {
+class ParkingLot : public Native {
  public:
-  using Word = std::atomic<std::uint32_t>;
   using TimePoint = std::chrono::steady_clock::time_point;
   static constexpr std::size_t most_words = 128;
 
-  static void pause() noexcept { os::pause(); }
   static void yield() noexcept { Yield()(); }
 
   /// There is no portable way to put a fence into other threads.
@@ -55,7 +53,8 @@ class ParkingLot {
   }
 
   /// Sleeps until one of the words no longer holds its value, somebody wakes one of them, or the time has come.
-  static void sleep(std::span<const Sleep<Word>> words, TimePoint until) {
+  static void sleep(std::span<const Sleep<Word>> words, const Limit& limit) {
+    const TimePoint until = limit.sleep_until();
     Sleeper sleeper;
     std::array<Node, most_words> nodes;
     std::size_t queued = 0;
