@@ -135,7 +135,7 @@ class SharedLock<B>::LockOperation : public OperationOf<bool, B> {
       if (!sleep.needless() || finished()) return sleep;
     }
     const auto sleep = state_->readers.watch();
-    if (!finished()) return sleep;
+    if (!sleep.needless() && !finished()) return sleep;
     state_->readers.unwatch();
     return {};
   }

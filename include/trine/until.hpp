@@ -58,7 +58,12 @@ class Until {
 
   /// Whether no limit was given at all.
   [[nodiscard]] bool never() const noexcept {
-    return after_ == none && steady_ == none && system_ == none && !stop_.stop_possible();
+    return never_but_for_stop() && !stop_.stop_possible();
+  }
+
+  /// Whether no time limit was given, though perhaps a stop token.
+  [[nodiscard]] bool never_but_for_stop() const noexcept {
+    return after_ == none && steady_ == none && system_ == none;
   }
 
   /// The token among the limits, or one that can't be stopped.

@@ -30,8 +30,10 @@ inline constexpr bool blocking = std::is_same_v<typename B::template Result<bool
 /// Takes a little time, more or less by `round`, so that what follows meets a waiter that begins, looks on, or sleeps.
 /// No test depends on which.
 inline void dither(int round) {
-  static constexpr int turns[] = {0, 3, 30, 400};
-  for (int i = 0; i < turns[round % 4]; ++i) std::this_thread::yield();
+  static constexpr std::chrono::microseconds times[] = {std::chrono::microseconds(0), std::chrono::microseconds(2),
+                                                        std::chrono::microseconds(20), std::chrono::microseconds(200)};
+  const auto end = Clock::now() + times[round % 4];
+  while (Clock::now() < end) std::this_thread::yield();
 }
 
 // The limits of each kind: come() gives those that come (soon, at once, or long ago) to `check(name, limit, earliest)`,

@@ -128,12 +128,16 @@ class Tracked {
 /// An item whose copy or move throws when its turn comes.
 class Fragile {
  public:
+  /// The value of one whose copy always throws.
+  static constexpr int doomed = 666;
+
   struct Broke : std::runtime_error {
     Broke() : std::runtime_error("on purpose") {}
   };
 
   explicit Fragile(int value) : value_(value) { ++alive; }
   Fragile(const Fragile& other) : value_(other.value_) {
+    if (value_ == doomed) throw Broke();
     step();
     ++alive;
   }

@@ -52,7 +52,7 @@ struct Blocking {
   };
 
   /// Sets the word to `desired`, which names the caller as the owner, if it holds `expected`; else reads it into `expected`.
-  static bool claim(Owned& owned, std::uint32_t& expected, std::uint32_t desired, std::memory_order order) noexcept {
+  static bool claim(Owned& owned, std::uint32_t& expected, std::uint32_t desired, std::memory_order order) {
     return owned.word.compare_exchange_strong(expected, desired, order, std::memory_order_relaxed);
   }
 
@@ -108,7 +108,7 @@ struct Blocking {
    public:
     // Sequentially consistent, all of them: a reader enters and then looks for a writer, a writer comes and then counts the
     // readers; one of the two must see the other.
-    void enter() noexcept { word_.fetch_add(one, std::memory_order_seq_cst); }
+    void enter() { word_.fetch_add(one, std::memory_order_seq_cst); }
 
     /// false, and nothing, if nobody was inside.
     bool leave() {
@@ -121,13 +121,18 @@ struct Blocking {
       return false;
     }
 
-    [[nodiscard]] std::uint32_t count() const noexcept { return word_.load(std::memory_order_seq_cst) / one; }
+    [[nodiscard]] std::uint32_t count() const { return word_.load(std::memory_order_seq_cst) / one; }
 
-    void clear() noexcept { word_.store(0, std::memory_order_relaxed); }
+    void clear() { word_.store(0, std::memory_order_relaxed); }
 
-    Sleep<Word> watch() noexcept { return {&word_, word_.fetch_or(watched, std::memory_order_seq_cst) | watched}; }
+    /// Where to sleep until nobody is inside; needless: nobody is.
+    Sleep<Word> watch() {
+      const std::uint32_t seen = word_.fetch_or(watched, std::memory_order_seq_cst) | watched;
+      if (seen < one) return {};
+      return {&word_, seen};
+    }
 
-    void unwatch() noexcept { word_.fetch_and(~watched, std::memory_order_relaxed); }
+    void unwatch() { word_.fetch_and(~watched, std::memory_order_relaxed); }
 
    private:
     static constexpr std::uint32_t watched = 1;
@@ -167,15 +172,18 @@ struct Blocking {
     }
 
     /// Raises marks. Either the owner reports them when it unlocks, or what it did before is visible to the caller.
-    void raise(std::uint32_t marks) {
-      marks_.fetch_or(marks, std::memory_order_acq_rel);
-      Os::fence_others();
-    }
+    void raise(std::uint32_t marks) { raise_and_fence(marks); }
 
    private:
     static constexpr std::uint32_t free = 0;
     static constexpr std::uint32_t locked = 1;
     static constexpr std::uint32_t sleepers = 1;
+
+    std::uint32_t raise_and_fence(std::uint32_t marks) {
+      const std::uint32_t raised = marks_.fetch_or(marks, std::memory_order_acq_rel) | marks;
+      Os::fence_others();
+      return raised;
+    }
 
     [[gnu::noinline]] void lock_slowly() {
       Spin<Os> spin;
@@ -185,8 +193,9 @@ struct Blocking {
         if (seen == free) {
           if (word_.compare_exchange_weak(seen, locked, std::memory_order_acquire, std::memory_order_relaxed)) break;
         } else if (slept || !spin.again()) {
-          raise(sleepers);
-          const Sleep<Word> sleep{&word_, locked};
+          // On the marks, not on the word: that may be free and locked again, and the mark cleared, before this one sleeps.
+          const Sleep<Word> sleep{&marks_, raise_and_fence(sleepers)};
+          if (word_.load(std::memory_order_relaxed) == free) continue;
           typename Os::Limit never{Until()};
           Os::sleep({&sleep, 1}, never);
           slept = true;
@@ -198,7 +207,7 @@ struct Blocking {
 
     [[gnu::noinline]] std::uint32_t clear(std::uint32_t marks) {
       const std::uint32_t seen = marks_.fetch_and(~(sleepers | marks), std::memory_order_acq_rel);
-      if ((seen & sleepers) != 0) Os::wake(word_, 1);
+      if ((seen & sleepers) != 0) Os::wake(marks_, 1);
       return seen & marks;
     }
 

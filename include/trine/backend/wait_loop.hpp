@@ -65,10 +65,7 @@ class WaitLoop {
  private:
   struct Rouse {
     Word* word;
-    void operator()() const {
-      word->store(1, std::memory_order_relaxed);
-      Os::wake(*word, 1);
-    }
+    void operator()() const { Os::set_and_wake(*word, 1); }
   };
 
   bool try_each() {

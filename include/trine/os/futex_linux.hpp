@@ -74,6 +74,12 @@ class LinuxFutex : public Native {
     errno = saved;
   }
 
+  /// For a word of the sleeper's own, which is there until this returns.
+  static void set_and_wake(Word& word, std::uint32_t value) noexcept {
+    word.store(value, std::memory_order_relaxed);
+    wake(word, 1);
+  }
+
   /// Sleeps until one of the words no longer holds its value, somebody wakes one of them, the time has come, or for no
   /// reason. Without futex_waitv (before Linux 5.16) several words are watched in slices.
   static void sleep(std::span<const Sleep<Word>> words, const Limit& limit) {

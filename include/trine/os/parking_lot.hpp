@@ -52,6 +52,12 @@ class ParkingLot : public Native {
     }
   }
 
+  /// For a word of the sleeper's own, which is there until this returns.
+  static void set_and_wake(Word& word, std::uint32_t value) {
+    word.store(value, std::memory_order_relaxed);
+    wake(word, 1);
+  }
+
   /// Sleeps until one of the words no longer holds its value, somebody wakes one of them, or the time has come.
   static void sleep(std::span<const Sleep<Word>> words, const Limit& limit) {
     const TimePoint until = limit.sleep_until();
