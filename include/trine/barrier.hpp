@@ -22,7 +22,7 @@ namespace trine {
 ///
 /// Each generation runs the action once, in the last party to arrive, before anyone goes on. If it throws, that party gets
 /// the exception and the others BrokenBarrier. A party that gives up breaks the barrier: it and all others get BrokenBarrier,
-/// until reset(). Who arrives while a generation is about to end, or while those of a reset() leave, waits for the next.
+/// until reset(); so does one that gave up before it could arrive, but then the others are not concerned. Who arrives while a generation is about to end, or while those of a reset() leave, waits for the next.
 /// Visibility: what a party did before wait() is visible to the action, and what the action and all parties did to everyone
 /// after wait(). Lifetime: it may be destroyed when no call is in progress. Constant time but for the waking.
 template <class B = threads>
@@ -76,7 +76,7 @@ class Barrier {
   // | 2    | leaving: reset() was called; those inside leave with BrokenBarrier, and nobody may arrive until they have |
   // | 3-31 | generation |
   // All but the first bit are written with the gate held. A generation comes again after 2^29 others; a party that slept
-  // through exactly so many, each of which needs it to have arrived anew, can't be.
+  // through exactly so many waits for the next.
   static constexpr std::uint32_t sleepers = 1;
   static constexpr std::uint32_t broken_bit = 2;
   static constexpr std::uint32_t leaving = 4;
@@ -165,14 +165,19 @@ class Barrier<B>::WaitOperation : public OperationOf<std::ptrdiff_t, B> {
   }
 
   bool give_up() {
+    // One that has not arrived, because a generation is about to end or those of a reset are leaving, breaks nothing.
+    if (stage_ == Stage::outside) {
+      stage_ = Stage::broken;
+      return true;
+    }
     state_->gate.lock();
-    if (stage_ == Stage::waiting && !still_waiting(state_->look())) {
+    if (!still_waiting(state_->look())) {
       state_->gate.unlock(0);
       look();
       return true;
     }
     std::uint32_t before = state_->become(broken_bit);
-    if (stage_ == Stage::waiting) before |= state_->leave();
+    before |= state_->leave();
     stage_ = Stage::broken;
     state_->open_gate_and_wake(before);
     return true;

@@ -23,7 +23,8 @@ namespace trine {
 ///
 /// Many producers and many consumers. put() waits while the queue is full, get() while it is empty. What put() returned from
 /// is visible to get() at once, with everything that the producer did before. An item that an operation refuses (it gave up,
-/// the queue was shut down) is left with the caller, unmoved. Where T's move throws, nothing was put or taken.
+/// the queue was shut down) is left with the caller, unmoved. Where T's copy or move into the queue throws, nothing was put;
+/// where the move out of it throws, nothing was taken, but an item that is out and throws on its way to the caller is lost.
 /// shutdown(): later puts throw QueueShutdown; gets drain what is left and then throw it too; every blocked caller is
 /// released. task_done() and join(): a consumer says when it has finished with an item, join() waits for all that were put.
 /// Waiters are served in the order in which the system wakes them; a running caller may come before a woken one.
@@ -46,8 +47,9 @@ class BasicQueue {
 
   /// At most `capacity` items, or any number if it is 0. Throws std::invalid_argument if it is 2^30 or more.
   explicit BasicQueue(std::size_t capacity = 0) : state_(capacity) {}
-  template <class... Arguments>
-  BasicQueue(std::size_t capacity, Arguments&&... for_items) : state_(capacity, std::forward<Arguments>(for_items)...) {}
+  /// The same, with something for the kind of queue: PriorityQueue takes a comparison.
+  template <class Argument>
+  explicit BasicQueue(std::size_t capacity, Argument&& for_items) : state_(capacity, std::forward<Argument>(for_items)) {}
   BasicQueue(const BasicQueue&) = delete;
   BasicQueue& operator=(const BasicQueue&) = delete;
 
@@ -61,7 +63,8 @@ class BasicQueue {
   bool try_put(T&& item) { return at_once(put_op(std::move(item))); }
   bool try_put(const T& item) { return at_once(put_op(item)); }
 
-  /// Puts all items of the range in, as many at a time as there is room for; how many it put before it gave up.
+  /// Puts all items of the range in, one after the other; how many it put before it gave up or the queue was shut down.
+  /// Throws QueueShutdown if it put none. Items that lie in memory are put as many at a time as there is room for.
   template <std::ranges::input_range R>
   typename B::template Result<std::size_t> put_many(R&& items, const Until& until = Until::forever()) {
     return B::run(put_many_op(items), until);

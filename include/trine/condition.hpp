@@ -31,8 +31,8 @@ namespace trine {
 /// gives up: it reports success, or another has it. Sleepers are woken in the order in which they began, where the system
 /// wakes in order (Linux: among threads of one priority).
 /// Any number of conditions may go with one lock; all waits of one condition must use the same lock.
-/// Visibility comes from the lock. Lifetime: it may be destroyed when nobody waits, though a notify() has not returned.
-/// notify() without waiters is one load.
+/// Visibility comes from the lock. Lifetime: it may be destroyed when no call is in progress; a waiter that was woken may
+/// destroy it, though the notify() that woke it has not returned. notify() without waiters is one load.
 template <class B = threads>
 class Condition {
   struct State;
@@ -110,9 +110,9 @@ class Condition<B>::WaitOperation : public OperationOf<bool, B> {
         begin();
         return false;
       case Phase::waiting:
-        return notified() && (relock(true), relocking_->attempt());
+        return notified() && (relock(true), locked(relocking_->attempt()));
       case Phase::relocking:
-        return relocking_->attempt();
+        return locked(relocking_->attempt());
     }
     return false;
   }
@@ -123,18 +123,19 @@ class Condition<B>::WaitOperation : public OperationOf<bool, B> {
       if (!notified()) return {&state_->sequence, seen_};
       relock(true);
     }
-    return relocking_->announce();
+    const auto sleep = relocking_->announce();
+    locked(sleep.needless());
+    return sleep;
   }
 
   bool give_up() {
     if (phase_ == Phase::fresh) return true;
     if (phase_ == Phase::waiting) relock(notified());
-    return relocking_->attempt();
+    return locked(relocking_->attempt());
   }
 
   bool result() {
-    relocking_->result();  // throws OwnerDied, and the guard stays empty
-    *held_ = Guard<L>(*lock_);
+    if (!*held_) relocking_->result();  // throws OwnerDied
     return notified_;
   }
 
@@ -162,6 +163,12 @@ class Condition<B>::WaitOperation : public OperationOf<bool, B> {
     state_->waiting.fetch_sub(1, std::memory_order_relaxed);
     phase_ = Phase::relocking;
     relocking_.emplace(lock_->relock_op(depth_));
+  }
+
+  // From here on the guard holds the lock again, whoever looks at it: also if the wait ends by an exception.
+  bool locked(bool done) {
+    if (done && relocking_->taken()) *held_ = Guard<L>(*lock_);
+    return done;
   }
 
   State* state_;

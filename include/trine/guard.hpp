@@ -9,6 +9,8 @@ namespace trine {
 enum class Hold { exclusive, shared };
 
 /// Holds a lock until the end of the scope. Movable; true when it holds one. Made by guard(), shared_guard() and recover().
+/// Somebody else who unlocks the lock meanwhile (a hand-off) takes it from the guard's holder, who must release() it: a guard
+/// that finds its lock unlocked when the scope ends terminates the program.
 template <class L, Hold H = Hold::exclusive>
 class Guard {
  public:

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <stdexcept>
 
 #include <trine/backend.hpp>
@@ -30,7 +31,7 @@ class Latch {
   class WaitOperation;
   class ArriveOperation;
 
-  static constexpr std::ptrdiff_t largest = (std::ptrdiff_t{1} << 31) - 1;
+  static constexpr std::ptrdiff_t largest = std::numeric_limits<std::int32_t>::max();
 
   /// Throws std::invalid_argument if `count` is negative or over `largest`.
   explicit Latch(std::ptrdiff_t count) : state_(count) {}

@@ -32,7 +32,7 @@ class LifoItems {
     stack.pop_back();
   }
 
-  void free(const Cursor&) noexcept {}
+  void free(Cursor&, std::size_t) noexcept {}
 
  private:
   typename B::template Cell<std::vector<T>> stack_;

@@ -26,9 +26,11 @@ class LockWordOperation : public OperationOf<bool, B> {
 
   Sleep<typename B::Word> announce() { return word_->announce(me_, mode_, outcome_); }
 
+  [[nodiscard]] bool taken() const noexcept { return outcome_ == Word::Outcome::taken; }
+
   bool result() const {
     if (outcome_ == Word::Outcome::owner_died) fail<OwnerDied>();
-    return outcome_ == Word::Outcome::taken;
+    return taken();
   }
 
  protected:

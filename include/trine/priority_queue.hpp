@@ -28,7 +28,12 @@ class PriorityItems {
   void put(Cursor&, Item&& item) {
     auto& heap = heap_.write();
     heap.push_back(std::forward<Item>(item));
-    std::push_heap(heap.begin(), heap.end(), larger_);
+    try {
+      std::push_heap(heap.begin(), heap.end(), larger_);
+    } catch (...) {
+      heap.pop_back();
+      throw;
+    }
   }
 
   template <class Sink>
@@ -44,7 +49,7 @@ class PriorityItems {
     heap.pop_back();
   }
 
-  void free(const Cursor&) noexcept {}
+  void free(Cursor&, std::size_t) noexcept {}
 
  private:
   // The standard's heaps have the largest in front.
@@ -57,8 +62,8 @@ class PriorityItems {
   [[no_unique_address]] Larger larger_;
 };
 
-/// The smallest first, by `Compare`; among equals in any order. What it promises is said at BasicQueue; comparisons must
-/// not throw. Putting and getting take O(log size).
+/// The smallest first, by `Compare`; among equals in any order. What it promises is said at BasicQueue, but comparisons and
+/// moves of T must not throw: a heap that is half put in order can't be mended. Putting and getting take O(log size).
 template <class T, class B = threads, class Compare = std::less<T>>
 class PriorityQueue : public BasicQueue<T, PriorityItems<T, B, Compare>, B> {
  public:

@@ -56,8 +56,9 @@ class FifoItems {
     ++cursor.next;
   }
 
-  /// Frees what is left, from the getting end's cursor on, when no item is inside.
-  void free(const Cursor& get) noexcept {
+  /// Destroys the `count` items that are left, from the getting end's cursor on, and frees everything.
+  void free(Cursor& get, std::size_t count) noexcept {
+    for (; count > 0; --count) take(get, [](T&&) {});
     delete spare_.load(std::memory_order_relaxed);
     for (Chunk* chunk = get.chunk; chunk != nullptr;) delete std::exchange(chunk, chunk->next.read());
   }

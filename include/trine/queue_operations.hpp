@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <type_traits>
@@ -120,21 +121,44 @@ class QueuePutMany : public QueuePutting<QueuePutMany<Iterator, Sentinel, Items,
   typename Base::Tried try_it() {
     using Tried = typename Base::Tried;
     while (next_ != last_) {
-      const Tried tried = this->state_->put([this](Items& items, auto& cursor, std::uint32_t room, std::uint32_t& count) {
-        for (; count < room && next_ != last_; ++next_, ++count) items.put(cursor, *next_);
-        total_ += count;
-      });
+      const Tried tried = put_some();
       if (tried != Tried::done) return tried;
     }
     return Tried::done;
   }
 
+  // What was put before the queue was shut down is told rather than the shutdown: the next call will tell that.
   std::size_t result() const {
-    (void)this->done_or_throw();
+    if (total_ == 0) (void)this->done_or_throw();
     return total_;
   }
 
  private:
+  // Several at a time where the items lie in memory. Other iterators are the user's code, which may wait: with them each item
+  // is fetched first and put then, and the end of the queue is held for nothing else.
+  typename Base::Tried put_some() {
+    if constexpr (std::contiguous_iterator<Iterator>) {
+      return this->state_->put([this](Items& items, auto& cursor, std::uint32_t room, std::uint32_t& count) {
+        while (count < room && next_ != last_) {
+          items.put(cursor, *next_);
+          ++next_;
+          ++count;
+          ++total_;
+        }
+      });
+    } else {
+      auto&& item = *next_;
+      const typename Base::Tried tried =
+          this->state_->put([this, &item](Items& items, auto& cursor, std::uint32_t, std::uint32_t& count) {
+            items.put(cursor, std::forward<decltype(item)>(item));
+            count = 1;
+            ++total_;
+          });
+      if (tried == Base::Tried::done) ++next_;
+      return tried;
+    }
+  }
+
   Iterator next_;
   Sentinel last_;
   std::size_t total_ = 0;
@@ -182,7 +206,12 @@ class QueueGetMany : public QueueGetting<QueueGetMany<T, Items, B>, std::vector<
     return this->state_->get([this](Items& items, auto& cursor, std::uint32_t there, std::uint32_t& count) {
       const std::size_t take = std::min<std::size_t>(there, items_.capacity());
       for (; count < take && items_.size() < most_; ++count) {
-        items.take(cursor, [this](T&& item) { items_.push_back(std::move(item)); });
+        try {
+          items.take(cursor, [this](T&& item) { items_.push_back(std::move(item)); });
+        } catch (...) {
+          if (items_.empty()) throw;
+          return;  // those that were taken are not to be lost
+        }
       }
     });
   }

@@ -61,8 +61,7 @@ struct QueueState {
   explicit QueueState(std::size_t capacity, Arguments&&... for_items)
       : limit(checked(capacity)), items(capacity, put_end.cursor, get_end.cursor, std::forward<Arguments>(for_items)...) {}
   ~QueueState() {
-    for (std::size_t n = size(); n > 0; --n) items.take(get_end.cursor, [](auto&&) {});
-    items.free(get_end.cursor);
+    items.free(get_end.cursor, size());
   }
 
   static std::uint32_t checked(std::size_t capacity) {
@@ -175,9 +174,9 @@ struct QueueState {
 
   void shutdown(bool immediate) {
     close(put_gate(), put_end.index);
+    close(get_gate(), get_end.index);
     while (immediate && drop_one()) {
     }
-    close(get_gate(), get_end.index);
   }
 
   const std::uint32_t limit;

@@ -21,7 +21,7 @@ namespace trine {
 ///
 /// Visibility, lifetime, fairness and owner's death are as with Lock. The owner is the calling thread, the thread of a
 /// process, or the coroutine task; unlocking by another throws NotOwner, of a free one NotLocked. Locking again costs one
-/// load and no atomic read-modify-write.
+/// load and no atomic read-modify-write. An operation made by lock_op() locks for the one who made it.
 template <class B = threads>
 class RecursiveLock {
   using Word = LockWord<B>;

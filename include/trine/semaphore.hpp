@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <stdexcept>
 #include <utility>
 
@@ -36,7 +37,7 @@ class Semaphore {
   class PermitOperation;
 
   /// The most permits that a semaphore can have.
-  static constexpr std::ptrdiff_t largest = (std::ptrdiff_t{1} << 31) - 1;
+  static constexpr std::ptrdiff_t largest = std::numeric_limits<std::int32_t>::max();
 
   /// Throws std::invalid_argument if `initial` is negative or over `max`, or `max` over `largest`.
   explicit Semaphore(std::ptrdiff_t initial = 1, std::ptrdiff_t max = largest) : state_(initial, max) {}

@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <utility>
 
 #include <trine/backend.hpp>
 #include <trine/backend/threads.hpp>
@@ -77,7 +76,8 @@ class SharedLock {
     return lock_shared(Until(at));
   }
 
-  /// The writer leaves. Throws NotLocked or NotOwner; the lock is unchanged then.
+  /// The writer leaves. Throws NotLocked or NotOwner; the lock is unchanged then. Called by a reader it frees the lock of a
+  /// writer that waits for the readers, where the backend does not watch owners.
   void unlock() { state_->writer.vacate(B::holder(), everyone); }
 
   /// A reader leaves. Throws NotLocked if nobody reads.
@@ -173,12 +173,10 @@ class SharedLock<B>::SharedOperation : public OperationOf<bool, B> {
  public:
   explicit SharedOperation(State& state) noexcept : state_(&state) {}
 
-  // The first time it enters without looking. Later ones look first: a reader that enters in vain keeps the writer waiting.
+  // It looks before it enters: a reader that enters in vain keeps the writer waiting.
   bool attempt() {
-    if (std::exchange(looks_first_, true)) {
-      outcome_ = without_writer(state_->writer.load(std::memory_order_relaxed));
-      if (outcome_ != Outcome::taken) return outcome_ == Outcome::owner_died;
-    }
+    outcome_ = without_writer(state_->writer.load(std::memory_order_relaxed));
+    if (outcome_ != Outcome::taken) return outcome_ == Outcome::owner_died;
     state_->readers.enter();
     outcome_ = without_writer(state_->writer.load(std::memory_order_seq_cst));
     if (outcome_ == Outcome::taken) [[likely]] return true;
@@ -208,7 +206,6 @@ class SharedLock<B>::SharedOperation : public OperationOf<bool, B> {
 
   State* state_;
   Outcome outcome_ = Outcome::busy;
-  bool looks_first_ = false;
 };
 
 }  // namespace trine

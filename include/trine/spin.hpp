@@ -28,7 +28,10 @@ class Spin {
     if (turn_ < pauses) {
       Os::pause();
     } else if (turn_ < pauses + yields) {
-      if (turn_ == pauses && !enter()) return false;
+      if (turn_ == pauses && !enter()) {
+        turn_ = pauses + yields;
+        return false;
+      }
       Os::yield();
     } else {
       leave();
@@ -57,8 +60,9 @@ class Spin {
   }
 
   bool enter() noexcept {
-    entered_ = true;
-    return yielding().fetch_add(1, std::memory_order_relaxed) < cores();
+    entered_ = yielding().fetch_add(1, std::memory_order_relaxed) < cores();
+    if (!entered_) yielding().fetch_sub(1, std::memory_order_relaxed);
+    return entered_;
   }
 
   void leave() noexcept {

@@ -29,6 +29,13 @@ template <class A>
 concept Awaitable = Awaiter<std::remove_reference_t<A>> || requires(A&& a) { std::forward<A>(a).operator co_await(); } ||
                     requires(A&& a) { operator co_await(std::forward<A>(a)); };
 
+template <class T>
+inline constexpr bool is_task = false;
+template <class T, class B>
+inline constexpr bool is_task<Task<T, B>> = true;
+template <class A>
+concept Lazy = is_task<std::remove_cvref_t<A>>;
+
 /// A plain value that is awaited: it is there already.
 template <class T>
 struct Ready {
@@ -88,12 +95,15 @@ template <class T = void, class B = threads>
 class [[nodiscard]] Task {
  public:
   struct promise_type : task::Outcome<T> {
+    bool begun = false;
+
     Task get_return_object() noexcept { return Task(Handle::from_promise(*this)); }
     std::suspend_always initial_suspend() const noexcept { return {}; }
     std::suspend_always final_suspend() const noexcept { return {}; }
 
     template <class A>
     decltype(auto) await_transform(A&& value) noexcept {
+      static_assert(!task::Lazy<A> || task::Awaitable<A>, "a task is awaited once: co_await std::move(task)");
       if constexpr (task::Awaitable<A>) {
         return std::forward<A>(value);
       } else {
@@ -115,11 +125,16 @@ class [[nodiscard]] Task {
   /// Runs it to its end, and returns what it returned or throws what it threw. Throws std::logic_error if it was begun before
   /// or moved from, or if it awaits something that does not block.
   T run() && {
-    if (!handle_ || handle_.done()) throw std::logic_error("trine: Task: it was begun before, or moved from");
+    if (!handle_ || std::exchange(handle_.promise().begun, true)) {
+      throw std::logic_error("trine: Task: it was begun before, or moved from");
+    }
     handle_.resume();
     if (!handle_.done()) throw std::logic_error("trine: Task: it awaits what its backend can't wait for");
     return handle_.promise().take();
   }
+
+  /// A task is awaited once: `co_await std::move(task)`.
+  void operator co_await() & = delete;
 
   /// Awaiting a task runs it, within the one that awaits it, as a call would.
   auto operator co_await() && noexcept {

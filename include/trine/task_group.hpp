@@ -5,11 +5,12 @@
 #include <cstdio>
 #include <exception>
 #include <functional>
+#include <list>
 #include <stop_token>
+#include <system_error>
 #include <tuple>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include <trine/backend.hpp>
 #include <trine/backend/threads.hpp>
@@ -29,6 +30,7 @@ namespace trine {
 /// it; those given by std::ref stay references. The first exception that leaves one asks the others to stop (stop_token()
 /// is there for them to look at or to wait with) and comes out of join(). A group destroyed while functions run waits for
 /// them; an exception that no join() has seen is then printed. Functions may spawn others. Any thread may spawn; one joins.
+/// A group that has failed may go on, but its token stays stopped.
 /// Visibility: what was done before spawn() is visible to the function, what the function did to who joins.
 template <class B = threads>
 class TaskGroup {
@@ -53,25 +55,17 @@ class TaskGroup {
   template <class F, class... A>
   void spawn(F&& function, A&&... arguments) {
     auto call = [this, fn = std::decay_t<F>(std::forward<F>(function)),
-                 with = std::tuple<std::unwrap_ref_decay_t<A>...>(std::forward<A>(arguments)...)]() mutable {
+                 with = std::tuple<std::unwrap_ref_decay_t<A>...>(std::forward<A>(arguments)...)](
+                    typename Workers::iterator self) mutable {
       std::exception_ptr failure;
       try {
         perform(fn, with);
       } catch (...) {
         failure = std::current_exception();
       }
-      finish(std::move(failure));
+      finish(self, std::move(failure));
     };
-    gate_.lock();
-    try {
-      workers_.emplace_back(std::move(call));
-      ++running_;
-      idle_.clear();
-    } catch (...) {
-      gate_.unlock(0);
-      throw;
-    }
-    gate_.unlock(0);
+    join_all(start(std::move(call)));
   }
 
   /// Waits until no function runs: true, or false when it gave up. Throws the first exception that left one, once.
@@ -94,42 +88,73 @@ class TaskGroup {
   }
 
  private:
-  using Workers = std::vector<typename B::Worker>;
+  using Workers = std::list<typename B::Worker>;
 
   template <class F, class Arguments>
   static void perform(F& function, Arguments& arguments) {
     using R = decltype(std::apply(function, std::move(arguments)));
-    if constexpr (requires(R r) { run(std::move(r)); }) {
-      run(std::apply(function, std::move(arguments)));
+    if constexpr (task::Lazy<R>) {
+      trine::run(std::apply(function, std::move(arguments)));
     } else {
       std::apply(function, std::move(arguments));
     }
   }
 
-  // The gate is held to the end: who joins takes it too, and so finds this function out of the group.
-  void finish(std::exception_ptr failure) {
+  /// Starts a worker, and returns those that have finished.
+  template <class Call>
+  Workers start(Call call) {
+    Workers started(1), finished;
+    const auto self = started.begin();
+    gate_.lock();
+    try {
+      *self = typename B::Worker([call = std::move(call), self]() mutable { call(self); });
+    } catch (const std::system_error& e) {
+      gate_.unlock(0);
+      throw std::system_error(e.code(), "trine: TaskGroup::spawn: a worker could not be started");
+    } catch (...) {
+      gate_.unlock(0);
+      throw;
+    }
+    workers_.splice(workers_.end(), started);
+    finished.swap(finished_);
+    if (running_++ == 0) idle_.clear();
+    gate_.unlock(0);
+    return finished;
+  }
+
+  // The gate is held to the end: who joins takes it too, and so finds this function out of the group. A worker can't join
+  // itself: the next spawn() or join() does.
+  void finish(typename Workers::iterator self, std::exception_ptr failure) {
     if (failure) stop_.request_stop();
     gate_.lock();
+    finished_.splice(finished_.end(), workers_, self);
     if (failure && !failure_) failure_ = std::move(failure);
     if (--running_ == 0) idle_.set();
     gate_.unlock(0);
   }
 
+  static void join_all(Workers workers) {
+    for (auto& worker : workers) worker.join();
+  }
+
   void collect() {
+    Workers finished;
     gate_.lock();
-    Workers workers = running_ == 0 ? std::exchange(workers_, Workers()) : Workers();
+    finished.swap(finished_);
     std::exception_ptr failure = std::exchange(failure_, nullptr);
     gate_.unlock(0);
-    for (auto& worker : workers) worker.join();
+    join_all(std::move(finished));
     if (failure) std::rethrow_exception(failure);
   }
 
   typename B::ShortLock gate_;
   Event<B> idle_{true};
   std::stop_source stop_;
-  std::size_t running_ = 0;          // these three: with the gate held
+  // The following with the gate held alone.
+  std::size_t running_ = 0;
   std::exception_ptr failure_;
-  Workers workers_;
+  Workers workers_;   // that run
+  Workers finished_;  // that are to be joined
 };
 
 template <class B>

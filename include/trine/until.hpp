@@ -122,7 +122,11 @@ class Until {
       const long double wide = std::ceil(Wide(time).count());
       if (wide >= static_cast<long double>(none)) return none;
       if (wide <= static_cast<long double>(std::numeric_limits<std::int64_t>::min() / 2)) return none / -2;
-      return static_cast<std::int64_t>(wide);
+      if constexpr (std::is_floating_point_v<Rep>) {
+        return static_cast<std::int64_t>(wide);
+      } else {
+        return std::chrono::ceil<std::chrono::nanoseconds>(time).count();
+      }
     }
   }
 

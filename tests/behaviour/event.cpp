@@ -342,7 +342,7 @@ TYPED_TEST(EventTest, WhatWasWrittenBeforeSetIsVisible) {
 // The waiter's memory is freed at once: the sanitizers see a setter that touches the event after it let the waiter go.
 TYPED_TEST(EventTest, MayBeDestroyedWhenTheWaitReturns) {
   using B = TypeParam;
-  static constexpr int rounds = 600;
+  static constexpr int rounds = 400;
   const auto body = []() -> Task<void, B> {
     std::vector<std::unique_ptr<Event<B>>> events(rounds);
     std::vector<std::unique_ptr<Event<B>>> ready(rounds);

@@ -346,7 +346,7 @@ TYPED_TEST(LockTest, AnUnlockIsNotLostToAWaiterThatGivesUp) {
 // The lock's memory is freed at once: the sanitizers see an unlock() that touches it after it let the next owner in.
 TYPED_TEST(LockTest, MayBeDestroyedByTheNextOwner) {
   using B = TypeParam;
-  static constexpr std::size_t rounds = 600;
+  static constexpr std::size_t rounds = 400;
   const auto body = []() -> Task<void, B> {
     std::vector<std::unique_ptr<Lock<B>>> locks(rounds);
     std::vector<std::unique_ptr<Event<B>>> ready(rounds);

@@ -652,7 +652,7 @@ TYPED_TEST(SharedLockTest, AWaitThatGivesUpHasTakenNothing) {
 // The lock's memory is freed at once: the sanitizers see an unlock that touches it after it let the next one in.
 TYPED_TEST(SharedLockTest, MayBeDestroyedByTheNextOwner) {
   using B = TypeParam;
-  static constexpr std::size_t rounds = 600;
+  static constexpr std::size_t rounds = 400;
   const auto body = []() -> Task<void, B> {
     std::vector<std::unique_ptr<SharedLock<B>>> locks(rounds);
     std::vector<std::unique_ptr<Event<B>>> ready(rounds);

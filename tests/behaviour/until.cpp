@@ -247,8 +247,13 @@ TEST(Until, ASleepForTheWallClockIsCutIntoPieces) {
   const auto wake = limit.sleep_until();
   EXPECT_GT(wake, before);
   EXPECT_LE(wake, Clock::now() + 100ms) << "the wall clock may be set during the sleep";
-  EXPECT_LE(Until(WallClock::time_point::min()).sleep_until(), Clock::now());
   EXPECT_LE(Until(WallClock::now() - 1h).sleep_until(), Clock::now());
+}
+
+TEST(Until, ASleepForTheFirstMomentOfAClockIsOver) {
+  EXPECT_LE(Until(Clock::time_point::min()).sleep_until(), Clock::now());
+  EXPECT_LE(Until(time_point<WallClock, hours>(hours::min())).sleep_until(), Clock::now());
+  EXPECT_LE(Until(WallClock::time_point::min()).sleep_until(), Clock::now());
 }
 
 TEST(Until, CopiesAreIndependent) {

@@ -163,10 +163,14 @@ class Fragile {
   /// The n-th copy or move from now on throws, and none thereafter. 0: none does.
   static void break_at(int n) { steps_left = n; }
 
+  /// How many copies and moves there have been.
+  static inline std::atomic<int> steps{0};
+
   static inline std::atomic<int> alive{0};
 
  private:
   static void step() {
+    ++steps;
     if (steps_left.load() == 0) return;
     if (--steps_left == 0) throw Broke();
   }

@@ -112,13 +112,12 @@ struct Blocking {
 
     /// false, and nothing, if nobody was inside.
     bool leave() {
-      const std::uint32_t before = word_.fetch_sub(one, std::memory_order_seq_cst);
+      std::uint32_t before = one;  // a guess: the caller alone
+      while (!word_.compare_exchange_weak(before, before - one, std::memory_order_seq_cst, std::memory_order_relaxed)) {
+        if (before < one) return false;
+      }
       if (before == (one | watched)) Os::wake(word_, everyone);
-      if (before >= one) [[likely]] return true;
-      // Who looked meanwhile has seen somebody inside, and is told to look again.
-      word_.fetch_add(one, std::memory_order_seq_cst);
-      Os::wake(word_, everyone);
-      return false;
+      return true;
     }
 
     [[nodiscard]] std::uint32_t count() const { return word_.load(std::memory_order_seq_cst) / one; }

@@ -163,7 +163,9 @@ class Cell {
 /// A thread of a checked body, as std::thread. One that is not joined is a finding.
 class Thread {
  public:
+  Thread() = default;
   template <class F>
+    requires(!std::same_as<std::remove_cvref_t<F>, Thread>)
   explicit Thread(F&& function, const Where& where = Where::current())
       : id_(Explorer::current().spawn(std::function<void()>(Shared(std::forward<F>(function))), where)), joinable_(true) {}
   Thread(Thread&& other) noexcept : id_(other.id_), joinable_(std::exchange(other.joinable_, false)) {}
@@ -193,8 +195,8 @@ class Thread {
   template <class F>
   Shared(F) -> Shared<F>;
 
-  std::size_t id_;
-  bool joinable_;
+  std::size_t id_ = 0;
+  bool joinable_ = false;
 };
 
 /// How a modelled thread sleeps.

@@ -47,8 +47,8 @@ class WaitLoop {
   // An exception that leaves an attempt ends that operation; the destructor sees to the others.
   ~WaitLoop() {
     for (std::size_t i = 0; i < N; ++i) {
-      if (i != finished_) operations_[i].give_up(operations_[i].operation);
-      if (i != finished_ || !succeeded_) pass_on(i);
+      while (i != finished_ && !operations_[i].give_up(operations_[i].operation)) Os::yield();
+      if (slept_ && (i != finished_ || !succeeded_)) pass_on(sleeps_[i]);
     }
   }
 
@@ -124,7 +124,7 @@ class WaitLoop {
     if constexpr (N == 1) {
       finished_ = 0;
       if (operations_[0].give_up(operations_[0].operation)) return none;
-      pass_on(0);
+      if (slept_) pass_on(sleeps_[0]);
       slept_ = false;
       // It can't leave yet: it goes on without a limit, and succeeds in the end.
       Limit never{Until()};
@@ -134,9 +134,7 @@ class WaitLoop {
     return none;
   }
 
-  void pass_on(std::size_t i) {
-    if (slept_ && sleeps_[i].word != nullptr) Os::wake(*sleeps_[i].word, 1);
-  }
+  static void pass_on(const Sleep<Word>& slept_on) { Os::wake(*slept_on.word, 1); }
 
   const std::array<Pending, N>& operations_;
   std::array<Sleep<Word>, N + 1> sleeps_;

@@ -73,7 +73,7 @@ class Explorer {
   void remove_location(std::size_t location) noexcept { memory_[location].alive = false; }
 
   std::uint64_t load(std::size_t location, std::memory_order order, const Where& where) {
-    begin(Step::load, location, where);
+    begin(Step::load, location, where, sequential(order));
     const std::size_t newest = memory_[location].stores.size() - 1;
     const std::size_t oldest = weak() ? memory_.oldest(me().knows, location, order) : newest;
     const std::size_t store = newest - choose(newest - oldest + 1);
@@ -84,14 +84,14 @@ class Explorer {
   }
 
   void store(std::size_t location, std::uint64_t value, std::memory_order order, const Where& where) {
-    begin(Step::change, location, where);
+    begin(Step::change, location, where, sequential(order));
     write_after(place_for(location, order), location, value, order, false);
     if (telling_) say(order, "store", location, " = " + number(value));
   }
 
   template <class Change>
   std::uint64_t update(std::size_t location, std::memory_order order, const Where& where, const char* name, Change&& change) {
-    begin(Step::change, location, where);
+    begin(Step::change, location, where, sequential(order));
     const std::size_t store = place_for(location, order);
     const std::uint64_t value = memory_.load(me().knows, location, store, order);
     const std::uint64_t next = change(value);
@@ -103,7 +103,7 @@ class Explorer {
 
   bool compare_exchange(std::size_t location, std::uint64_t& expected, std::uint64_t desired, std::memory_order success,
                         std::memory_order failure, const Where& where) {
-    begin(Step::change, location, where);
+    begin(Step::change, location, where, sequential(success) || sequential(failure));
     const std::size_t store = choose_for_exchange(location, expected, success, failure);
     const std::uint64_t value = memory_[location].stores[store].value;
     const bool same = value == expected;
@@ -120,14 +120,14 @@ class Explorer {
   }
 
   void fence(std::memory_order order, const Where& where) {
-    begin(sequential(order) ? Step::sequential_fence : Step::fence, nowhere, where);
+    begin(sequential(order) ? Step::sequential_fence : Step::fence, nowhere, where, sequential(order));
     memory_.fence(me().knows, order);
     if (telling_) say(order, "fence", nowhere, "");
   }
 
   /// A full fence in every thread, as the kernel can make one.
   void fence_all(const Where& where) {
-    begin(Step::sequential_fence, nowhere, where);
+    begin(Step::sequential_fence, nowhere, where, true);
     for (int round = 0; round < 2; ++round) {
       for (std::size_t i = 0; i < count_; ++i) memory_.fence(threads_[i].knows, std::memory_order_seq_cst);
     }
@@ -142,7 +142,7 @@ class Explorer {
 
   /// Sleeps until one of the words is woken, if all hold their values. `may_time_out`: or until time is up, which it says.
   bool sleep(std::span<const Watched> words, bool may_time_out, const Where& where) {
-    begin(Step::sleep, words.front().location, where);
+    begin(Step::sleep, words.front().location, where, true);
     memory_.fence(me().knows, std::memory_order_seq_cst);  // the kernel's, before it compares
     for (const Watched& word : words) {
       const std::size_t newest = memory_[word.location].stores.size() - 1;
@@ -169,7 +169,7 @@ class Explorer {
 
   /// Wakes up to `count` of those who sleep on the address, the longest asleep first. The object there may be gone.
   void wake(const void* address, std::uint32_t count, const Where& where) {
-    begin(Step::wake, location_at(address), where, true);
+    begin(Step::wake, location_at(address), where, true, true);
     memory_.fence(me().knows, std::memory_order_seq_cst);
     rouse(address, count);
   }
@@ -262,6 +262,7 @@ class Explorer {
     bool timed_out = false;
     bool yielded = false;
     bool joined = false;
+    bool sequential = false;  // its next step is sequentially consistent
     std::size_t joins = 0;
     std::vector<Watched> on;
   };
@@ -304,6 +305,7 @@ class Explorer {
     thread.location = nowhere;
     thread.yielded = false;
     thread.joined = id == 0;
+    thread.sequential = false;
     thread.on.clear();
     thread.context.prepare(&Explorer::run_thread, stack_size);
     tick(thread, id);
@@ -352,10 +354,11 @@ class Explorer {
   [[nodiscard]] bool weak() const noexcept { return options_.weak_memory && !draining_; }
 
   /// Each step begins here: it says what it will be, and others may go first.
-  void begin(Step step, std::size_t location, const Where& where, bool may_be_gone = false) {
+  void begin(Step step, std::size_t location, const Where& where, bool sequential = false, bool may_be_gone = false) {
     Thread& self = me();
     self.next = step;
     self.location = location;
+    self.sequential = sequential;
     if (++steps_here_ > options_.steps) too_long();
     if (!draining_) go_on();
     self.yielded = false;
@@ -448,9 +451,12 @@ class Explorer {
     return next;
   }
 
+  // Sleeping and waking fence, and a fence changes what sequentially consistent operations may read.
+  static bool fences(const Thread& thread) noexcept {
+    return thread.next == Step::sequential_fence || thread.next == Step::sleep || thread.next == Step::wake;
+  }
   static bool dependent(const Thread& a, const Thread& b) noexcept {
-    if (a.next == Step::sequential_fence || b.next == Step::sequential_fence) return true;
-    if (a.next >= Step::sleep && b.next >= Step::sleep) return true;  // they change who is ready
+    if ((fences(a) && b.sequential) || (fences(b) && a.sequential)) return true;
     return a.location == b.location && a.location != nowhere && (a.next != Step::load || b.next != Step::load);
   }
 
@@ -634,7 +640,6 @@ class Explorer {
     report_.replay_ = path_.text();
     const std::uint64_t executions = report_.executions_;
     std::string finding = std::exchange(report_.finding_, {});
-    random_ = false;
     telling_ = true;
     path_.parse(report_.replay_);
     execute();

@@ -3,6 +3,7 @@
 
 #include <linux/futex.h>
 #include <linux/membarrier.h>
+#include <linux/time_types.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -29,13 +30,18 @@ enum class FutexScope { process, machine };
 /// A full fence in every running thread of this process, at the cost of a system call, so that others need none: membarrier.
 class Membarrier {
  public:
-  /// Whether fence() works. It is known before main() and does not change; until then it is false.
-  static bool works() noexcept { return works_; }
+  /// Whether fence() works, so that others need no fence of their own. Until main() begins it is false.
+  static bool works() noexcept { return works_.load(std::memory_order_relaxed); }
 
+  /// Tries even where works() said no: somebody else may see it say yes a moment later. Should the system refuse later on what
+  /// it granted (a filter of system calls was set up), nobody relies on it any more, and the caller waits until even those who
+  /// still did have long gone on.
   static void fence() noexcept {
-    if (!works_) return;
-    // A child made by fork() has the registration of its parent; should a kernel think otherwise, it registers again.
-    if (call(MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0 && registered()) call(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+    if (call(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0) return;
+    if (registered() && call(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0) return;
+    if (!works_.exchange(false, std::memory_order_relaxed)) return;
+    const timespec pause{.tv_sec = 0, .tv_nsec = 1'000'000};
+    ::nanosleep(&pause, nullptr);
   }
 
  private:
@@ -48,7 +54,7 @@ class Membarrier {
 
   static bool registered() noexcept { return call(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0; }
 
-  inline static const bool works_ = registered();
+  inline static std::atomic<bool> works_{registered()};
 };
 
 /// Sleeping on 32-bit words by the futex system calls of Linux. `Scope` says whether the words are shared with other
@@ -70,7 +76,7 @@ class LinuxFutex : public Native {
   /// a signal handler.
   [[gnu::noinline]] static void wake(Word& word, std::uint32_t count) noexcept {
     const int saved = errno;
-    ::syscall(SYS_futex, &word, FUTEX_WAKE | private_flag, count, nullptr, nullptr, 0);
+    ::syscall(futex_call, &word, FUTEX_WAKE | private_flag, count, nullptr, nullptr, 0);
     errno = saved;
   }
 
@@ -108,9 +114,17 @@ class LinuxFutex : public Native {
     return can;
   }
 
-  static timespec absolute(TimePoint at) noexcept {
+  // The kernel's own layout, the same for 32 and 64 bits.
+  using Time = __kernel_timespec;
+#if defined(SYS_futex_time64)
+  static constexpr long futex_call = SYS_futex_time64;
+#else
+  static constexpr long futex_call = SYS_futex;
+#endif
+
+  static Time absolute(TimePoint at) noexcept {
     const auto ns = std::max<std::int64_t>(std::chrono::nanoseconds(at.time_since_epoch()).count(), 0);
-    return {.tv_sec = static_cast<std::time_t>(ns / 1'000'000'000), .tv_nsec = static_cast<long>(ns % 1'000'000'000)};
+    return {.tv_sec = ns / 1'000'000'000, .tv_nsec = ns % 1'000'000'000};
   }
 
   [[noreturn]] static void give_up(const char* call) {
@@ -118,9 +132,9 @@ class LinuxFutex : public Native {
   }
 
   static void sleep_on(const Sleep<Word>& sleep, TimePoint until) {
-    const timespec at = absolute(until);
-    const timespec* limit = until == TimePoint::max() ? nullptr : &at;
-    const long result = ::syscall(SYS_futex, sleep.word, FUTEX_WAIT_BITSET | private_flag, sleep.value, limit, nullptr,
+    const Time at = absolute(until);
+    const Time* limit = until == TimePoint::max() ? nullptr : &at;
+    const long result = ::syscall(futex_call, sleep.word, FUTEX_WAIT_BITSET | private_flag, sleep.value, limit, nullptr,
                                   FUTEX_BITSET_MATCH_ANY);
     if (result == -1 && errno != EAGAIN && errno != EINTR && errno != ETIMEDOUT) give_up("futex wait");
   }
@@ -134,8 +148,8 @@ class LinuxFutex : public Native {
                  .flags = FUTEX_32 | static_cast<std::uint32_t>(private_flag),
                  .__reserved = 0};
     }
-    timespec at = absolute(until);
-    timespec* limit = until == TimePoint::max() ? nullptr : &at;
+    Time at = absolute(until);
+    Time* limit = until == TimePoint::max() ? nullptr : &at;
     const long result = ::syscall(SYS_futex_waitv, list.data(), words.size(), 0, limit, CLOCK_MONOTONIC);
     if (result != -1 || errno == EAGAIN || errno == EINTR || errno == ETIMEDOUT) return true;
     if (errno == ENOSYS || errno == EPERM) return false;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -60,13 +61,15 @@ class ParkingLot : public Native {
 
   /// Sleeps until one of the words no longer holds its value, somebody wakes one of them, or the time has come.
   static void sleep(std::span<const Sleep<Word>> words, const Limit& limit) {
-    const TimePoint until = limit.sleep_until();
-    Sleeper sleeper;
-    std::array<Node, most_words> nodes;
-    std::size_t queued = 0;
-    while (queued < words.size() && queued < most_words && enqueue(nodes[queued], words[queued], sleeper)) ++queued;
-    if (queued == words.size() || queued == most_words) sleeper.sleep(until);
-    for (std::size_t i = 0; i < queued; ++i) dequeue(nodes[i]);
+    Queued queued;
+    const std::size_t count = std::min(words.size(), most_words);
+    while (queued.count < count && queued.add(words[queued.count])) {
+    }
+    if (queued.count < count) return;
+    TimePoint until = limit.sleep_until();
+    // More words than there are places: the others are looked at now and then.
+    if (words.size() > count) until = std::min(until, std::chrono::steady_clock::now() + std::chrono::milliseconds(1));
+    queued.sleeper.sleep(until);
   }
 
  private:
@@ -129,6 +132,26 @@ class ParkingLot : public Native {
     const auto address = reinterpret_cast<std::uintptr_t>(&word);
     return buckets[(address >> 2 ^ address >> 10 ^ address >> 18) % count];
   }
+
+  /// A sleeper in all its lists, until the end of the scope.
+  struct Queued {
+    Queued() = default;
+    Queued(const Queued&) = delete;
+    Queued& operator=(const Queued&) = delete;
+    ~Queued() {
+      for (std::size_t i = 0; i < count; ++i) dequeue(nodes[i]);
+    }
+
+    bool add(const Sleep<Word>& sleep) {
+      if (!enqueue(nodes[count], sleep, sleeper)) return false;
+      ++count;
+      return true;
+    }
+
+    Sleeper sleeper;
+    std::array<Node, most_words> nodes;
+    std::size_t count = 0;
+  };
 
   // The word is compared under the bucket's mutex: a waker has changed it before it took that mutex, so it either finds the
   // node or the comparison finds the change.
