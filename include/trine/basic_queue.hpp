@@ -30,7 +30,7 @@ namespace trine {
 /// Waiters are served in the order in which the system wakes them; a running caller may come before a woken one.
 /// Lifetime: it may be destroyed when no call is in progress; items inside are destroyed with it.
 /// A queue without capacity allocates as it grows; one with capacity allocates in its constructor alone. Items are moved in
-/// and out with a lock held for a few instructions: their moves should not wait for anything.
+/// and out with a lock held for a few instructions: their moves must not wait for anything, nor use the queue.
 template <class T, class Items, class B>
 class BasicQueue {
   using State = QueueState<Items, B>;

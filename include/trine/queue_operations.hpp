@@ -119,12 +119,10 @@ class QueuePutMany : public QueuePutting<QueuePutMany<Iterator, Sentinel, Items,
       : Base(state), next_(std::move(first)), last_(std::move(last)) {}
 
   typename Base::Tried try_it() {
-    using Tried = typename Base::Tried;
     while (next_ != last_) {
-      const Tried tried = put_some();
-      if (tried != Tried::done) return tried;
+      if (const auto tried = put_some(); tried != Base::Tried::done) return tried;
     }
-    return Tried::done;
+    return Base::Tried::done;
   }
 
   // What was put before the queue was shut down is told rather than the shutdown: the next call will tell that.

@@ -90,7 +90,9 @@ consteval bool has_its_shape() {
   // A number is not an object.
   static_assert(!std::convertible_to<bool, Event<B>> && !std::convertible_to<int, Semaphore<B>> &&
                 !std::convertible_to<int, BoundedSemaphore<B>> && !std::convertible_to<int, Barrier<B>> &&
-                !std::convertible_to<int, Latch<B>>);
+                !std::convertible_to<int, Latch<B>> && !std::convertible_to<int, trine::Queue<int, B>> &&
+                !std::convertible_to<int, trine::LifoQueue<int, B>> &&
+                !std::convertible_to<int, trine::PriorityQueue<int, B>>);
 
   // The standard's templates take the locks.
   static_assert(TimedLockable<Lock<B>> && TimedLockable<RecursiveLock<B>>);

@@ -55,6 +55,33 @@ class Item {
   std::unique_ptr<Body> body_;
 };
 
+/// Sleeps and wakes as `Os` does, but lingers at random between the steps of an algorithm, so that what is rare happens often.
+template <class Os>
+struct Lingering : Os {
+  static bool fences_others() noexcept {
+    linger();
+    return Os::fences_others();
+  }
+  static void sleep(std::span<const trine::Sleep<typename Os::Word>> words, const typename Os::Limit& limit) {
+    linger();
+    Os::sleep(words, limit);
+  }
+  static void wake(typename Os::Word& word, std::uint32_t count) {
+    linger();
+    Os::wake(word, count);
+  }
+
+ private:
+  static void linger() noexcept {
+    static thread_local std::minstd_rand random(
+        static_cast<unsigned>(std::hash<std::thread::id>()(std::this_thread::get_id())));
+    if (random() % 4 != 0) return;
+    for (auto turns = random() % 20; turns > 0; --turns) std::this_thread::yield();
+  }
+};
+struct lingering_threads : trine::ThreadsOver<Lingering<trine::os::PrivateFutex>> {};
+static_assert(trine::Backend<lingering_threads>);
+
 enum class Order { first_in, last_in, smallest };
 
 template <class B, template <class, class> class Q, Order O>
@@ -76,14 +103,20 @@ using Kinds = ::testing::Types<Kind<threads, Queue, Order::first_in>, Kind<threa
                                Kind<threads, SmallestFirst, Order::smallest>,
                                Kind<portable_threads, Queue, Order::first_in>,
                                Kind<portable_threads, LifoQueue, Order::last_in>,
-                               Kind<portable_threads, SmallestFirst, Order::smallest>>;
+                               Kind<portable_threads, SmallestFirst, Order::smallest>,
+                               Kind<lingering_threads, Queue, Order::first_in>,
+                               Kind<lingering_threads, SmallestFirst, Order::smallest>>;
 
 struct KindName {
   template <class K>
   static std::string GetName(int) {
     static constexpr const char* const orders[] = {"queue", "lifo", "priority"};
-    return std::string(orders[static_cast<int>(K::order)]) + "_" +
-           trine_test::BackendName::GetName<typename K::Backend>(0);
+    const std::string order = orders[static_cast<int>(K::order)];
+    if constexpr (std::is_same_v<typename K::Backend, lingering_threads>) {
+      return order + "_lingering_threads";
+    } else {
+      return order + "_" + trine_test::BackendName::GetName<typename K::Backend>(0);
+    }
   }
 };
 TYPED_TEST_SUITE(QueueStress, Kinds, KindName);

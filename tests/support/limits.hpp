@@ -38,6 +38,7 @@ inline void dither(int round) {
 
 // The limits of each kind: come() gives those that come (soon, at once, or long ago) to `check(name, limit, earliest)`,
 // where `earliest` is the first moment at which the wait may have given up; stay_away() those that do not come within a test.
+// The limits come as what they are, durations of all types and so on.
 
 inline constexpr Clock::time_point at_once = Clock::time_point::min();
 inline constexpr std::chrono::milliseconds soon{5};
@@ -66,12 +67,12 @@ struct Durations {
   template <class B, class Check>
   static trine::Task<void, B> stay_away(const Check& check) {
     using namespace std::chrono;
-    co_await check("an hour", hours(1));
-    co_await check("the most hours", hours::max());
-    co_await check("the most seconds", seconds::max());
-    co_await check("the most nanoseconds", nanoseconds::max());
-    co_await check("infinity", duration<double>(std::numeric_limits<double>::infinity()));
-    co_await check("a huge fraction", duration<float>(1e30F));
+    co_await check("an hour", hours(1), at_once);
+    co_await check("the most hours", hours::max(), at_once);
+    co_await check("the most seconds", seconds::max(), at_once);
+    co_await check("the most nanoseconds", nanoseconds::max(), at_once);
+    co_await check("infinity", duration<double>(std::numeric_limits<double>::infinity()), at_once);
+    co_await check("a huge fraction", duration<float>(1e30F), at_once);
   }
 };
 
@@ -101,16 +102,16 @@ struct TimePoints {
   template <class B, class Check>
   static trine::Task<void, B> stay_away(const Check& check) {
     using namespace std::chrono;
-    co_await check("a steady time point in an hour", Clock::now() + hours(1));
-    co_await check("the last steady time point", Clock::time_point::max());
-    co_await check("the last steady hour", time_point<Clock, hours>(hours::max()));
-    co_await check("a wall time point in an hour", WallClock::now() + hours(1));
-    co_await check("the last wall time point", WallClock::time_point::max());
-    co_await check("the last wall hour", time_point<WallClock, hours>(hours::max()));
+    co_await check("a steady time point in an hour", Clock::now() + hours(1), at_once);
+    co_await check("the last steady time point", Clock::time_point::max(), at_once);
+    co_await check("the last steady hour", time_point<Clock, hours>(hours::max()), at_once);
+    co_await check("a wall time point in an hour", WallClock::now() + hours(1), at_once);
+    co_await check("the last wall time point", WallClock::time_point::max(), at_once);
+    co_await check("the last wall hour", time_point<WallClock, hours>(hours::max()), at_once);
   }
 };
 
-/// Stop tokens and combinations. A test of a stop during the wait is expect_stops(), below.
+/// Stop tokens and combinations, of which some are an Until already. A test of a stop during the wait is expect_stops(), below.
 struct Stops {
   template <class B, class Check>
   static trine::Task<void, B> come(const Check& check) {
@@ -151,30 +152,38 @@ struct Stops {
     std::stop_source source;
     const std::stop_token live = source.get_token();
     const trine::Until never;
-    co_await check("no limit", never);
-    co_await check("a live token", live);
-    co_await check("a token that can't be stopped", std::stop_token());
+    co_await check("no limit", never, at_once);
+    co_await check("a live token", live, at_once);
+    co_await check("a token that can't be stopped", std::stop_token(), at_once);
     const trine::Until long_and_live{hours(1), live};
-    co_await check("an hour, a live token", long_and_live);
+    co_await check("an hour, a live token", long_and_live, at_once);
     const trine::Until all{hours::max(), Clock::time_point::max(), WallClock::time_point::max(), live};
-    co_await check("all kinds at once, none near", all);
+    co_await check("all kinds at once, none near", all, at_once);
   }
 };
 
+/// All of them, each as an Until.
 struct EveryLimit {
   template <class B, class Check>
   static trine::Task<void, B> come(const Check& check) {
-    co_await Durations::come<B>(check);
-    co_await TimePoints::come<B>(check);
-    co_await Stops::come<B>(check);
+    const Erased<B> each = std::cref(check);
+    co_await Durations::come<B>(each);
+    co_await TimePoints::come<B>(each);
+    co_await Stops::come<B>(each);
   }
 
   template <class B, class Check>
   static trine::Task<void, B> stay_away(const Check& check) {
-    co_await Durations::stay_away<B>(check);
-    co_await TimePoints::stay_away<B>(check);
-    co_await Stops::stay_away<B>(check);
+    const Erased<B> each = std::cref(check);
+    co_await Durations::stay_away<B>(each);
+    co_await TimePoints::stay_away<B>(each);
+    co_await Stops::stay_away<B>(each);
   }
+
+ private:
+  // The tables are compiled once, and not for each operation that is checked.
+  template <class B>
+  using Erased = std::function<trine::Task<void, B>(const char*, trine::Until, Clock::time_point)>;
 };
 
 // What is checked. `wait(limit)` is a coroutine that does the operation once and says whether it succeeded. The functions
@@ -194,7 +203,7 @@ trine::Task<void, B> expect_gives_up(const Wait& wait) {
 /// The operation can be done: it is, whatever the limit. undo() makes it possible again.
 template <class B, class Limits = EveryLimit, class Wait, class Undo>
 trine::Task<void, B> expect_succeeds(const Wait& wait, const Undo& undo) {
-  const auto check = [&wait, &undo](const char* name, auto limit, auto...) -> trine::Task<void, B> {
+  const auto check = [&wait, &undo](const char* name, auto limit, Clock::time_point) -> trine::Task<void, B> {
     const bool done = co_await wait(limit);
     EXPECT_TRUE(done) << name;
     if (done) undo();
@@ -208,7 +217,7 @@ trine::Task<void, B> expect_succeeds(const Wait& wait, const Undo& undo) {
 template <class B, class Limits = EveryLimit, class Wait, class Block, class Undo>
 trine::Task<void, B> expect_succeeds_later(const Wait& wait, const Block& block, const Undo& undo) {
   int round = 0;
-  const auto check = [&](const char* name, auto limit) -> trine::Task<void, B> {
+  const auto check = [&](const char* name, auto limit, Clock::time_point) -> trine::Task<void, B> {
     trine::Event<B> blocked;
     trine::Event<B> unblock;
     trine::Event<B> begin;
@@ -245,13 +254,9 @@ trine::Task<void, B> expect_stops(const Wait& wait) {
     };
     group.spawn(std::ref(stop));
     begin.set();
-    bool done = true;
-    if (round % 8 < 4) {
-      done = co_await wait(source.get_token());
-    } else {
-      const trine::Until limit{std::chrono::hours(1), source.get_token()};
-      done = co_await wait(limit);
-    }
+    const trine::Until alone(source.get_token());
+    const trine::Until together(std::chrono::hours(1), source.get_token());
+    const bool done = co_await wait(round % 8 < 4 ? alone : together);
     EXPECT_FALSE(done);
     EXPECT_TRUE(source.stop_requested());
     co_await group.join();
@@ -269,7 +274,7 @@ trine::Task<void, B> expect_invalid_limit(const Wait& wait, Limit limit) {
   EXPECT_TRUE(refused);
 }
 
-/// A limit that is not a number is refused.
+/// A limit that is not a number is refused, where it becomes an Until.
 template <class B, class Limits = EveryLimit, class Wait>
 trine::Task<void, B> expect_refuses_nan(const Wait& wait) {
   using namespace std::chrono;

@@ -142,9 +142,9 @@ struct Blocking {
 
   /// A lock for a few instructions, never held while its owner waits, which carries marks for its users beside.
   ///
-  /// | word | meaning |            | bits of marks | meaning |
-  /// | 0 | free |                  | 0-1  | sleepers: somebody may sleep until it is unlocked (a woken one sets it again) |
-  /// | 1 | locked |                | 2-31 | the users': raised at any time, cleared and reported by unlock |
+  /// | word | meaning | | bits of marks | meaning |
+  /// | 0 | free | | 0 | sleepers: somebody may sleep until it is unlocked (a woken one sets it again) |
+  /// | 1 | locked | | 2-31 | the users': raised at any time, cleared and reported by unlock |
   ///
   /// unlock() stores 0 and then looks at the marks; who raises one does so and then looks at what the owner left. One of the
   /// two must see the other, which takes a full fence on both sides. Where the system can put a fence into all other threads
@@ -165,9 +165,8 @@ struct Blocking {
     std::uint32_t unlock(std::uint32_t marks) {
       word_.store(free, std::memory_order_release);
       std::atomic_signal_fence(std::memory_order_seq_cst);
-      const std::uint32_t seen = Os::fences_others() ? marks_.load(std::memory_order_relaxed)
-                                                     : marks_.fetch_or(0, std::memory_order_acq_rel);
-      return (seen & (sleepers | marks)) == 0 ? 0 : clear(marks);
+      if (Os::fences_others() && (marks_.load(std::memory_order_relaxed) & (sleepers | marks)) == 0) [[likely]] return 0;
+      return clear(marks);
     }
 
     /// Raises marks. Either the owner reports them when it unlocks, or what it did before is visible to the caller.
@@ -204,7 +203,7 @@ struct Blocking {
       if (slept) marks_.fetch_or(sleepers, std::memory_order_relaxed);
     }
 
-    [[gnu::noinline]] std::uint32_t clear(std::uint32_t marks) {
+    std::uint32_t clear(std::uint32_t marks) {
       const std::uint32_t seen = marks_.fetch_and(~(sleepers | marks), std::memory_order_acq_rel);
       if ((seen & sleepers) != 0) Os::wake(marks_, 1);
       return seen & marks;

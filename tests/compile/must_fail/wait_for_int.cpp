@@ -1,4 +1,4 @@
-// expect: no matching (member )?function|could not convert|invalid initialization of reference|could not bind to (an )?rvalue|reference to type 'const Until' could not bind
+// expect: no matching (member )?function|cannot convert|invalid initialization of reference|reference to type 'const Until' could not bind
 // SPDX-License-Identifier: BSL-1.0
 //
 // A bare number has no unit: it is not a limit.
