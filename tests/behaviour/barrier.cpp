@@ -499,9 +499,8 @@ TYPED_TEST(BarrierTest, a_limit_that_races_with_the_last_arrival_is_the_same_for
       trine::TaskGroup<B> group;
       group.spawn(party<B>, std::ref(barrier), std::ref(outcomes.places[0]));
       group.spawn(
-          [](trine::Barrier<B>& joint, std::atomic<std::ptrdiff_t>& outcome, std::stop_token token) -> trine::Task<void, B> {
-            outcome = co_await pass<B>(joint, token);
-          },
+          [](trine::Barrier<B>& joint, std::atomic<std::ptrdiff_t>& outcome,
+             std::stop_token token) -> trine::Task<void, B> { outcome = co_await pass<B>(joint, token); },
           std::ref(barrier), std::ref(outcomes.places[1]), stop.get_token());
       co_await becomes<B>([&] { return barrier.waiting() == 2; });
       group.spawn(party<B>, std::ref(barrier), std::ref(outcomes.places[2]));

@@ -176,8 +176,10 @@ TYPED_TEST(QueueTest, put_gives_up_at_each_limit_and_puts_nothing) {
     co_await queue.put(1);
     co_await queue.put(2);
     const int item = 3;
+    int movable = 4;
     co_await gives_up_at_each_limit<B>([&](const trine::Until& until) { return queue.put(item, until); });
-    co_await gives_up_at_each_limit<B>([&](const trine::Until& until) { return queue.put(int{4}, until); });
+    co_await gives_up_at_each_limit<B>(
+        [&](const trine::Until& until) { return queue.put(std::move(movable), until); });
     EXPECT_EQ(drained(queue), TypeParam::Kind::order(std::vector<int>({1, 2})));
     queue.task_done();
     queue.task_done();
@@ -206,21 +208,26 @@ TYPED_TEST(QueueTest, operations_succeed_whatever_the_limit_if_they_can) {
   trine::run([]() -> trine::Task<void, B> {
     Q queue(3);
     const int item = 1;
+    int movable = 2;
     const auto emptied = [&] {
       (void)drained(queue);
       return std::ref(queue);
     };
-    co_await succeeds_whatever_the_limit<B>([&](const trine::Until& until) { return emptied().get().put(item, until); });
-    co_await succeeds_whatever_the_limit<B>([&](const trine::Until& until) { return emptied().get().put(int{2}, until); });
+    co_await succeeds_whatever_the_limit<B>(
+        [&](const trine::Until& until) { return emptied().get().put(item, until); });
+    co_await succeeds_whatever_the_limit<B>(
+        [&](const trine::Until& until) { return emptied().get().put(std::move(movable), until); });
     std::vector<int> three(3, 7);
-    co_await succeeds_whatever_the_limit<B>([&](const trine::Until& until) { return emptied().get().put_many(three, until); });
+    co_await succeeds_whatever_the_limit<B>(
+        [&](const trine::Until& until) { return emptied().get().put_many(three, until); });
     const auto filled = [&] {
       while (queue.try_put(1)) {
       }
       return std::ref(queue);
     };
     co_await succeeds_whatever_the_limit<B>([&](const trine::Until& until) { return filled().get().get(until); });
-    co_await succeeds_whatever_the_limit<B>([&](const trine::Until& until) { return filled().get().get_many(2, until); });
+    co_await succeeds_whatever_the_limit<B>(
+        [&](const trine::Until& until) { return filled().get().get_many(2, until); });
     Q finished;
     co_await succeeds_whatever_the_limit<B>([&](const trine::Until& until) { return finished.join(until); });
   }());
@@ -744,8 +751,12 @@ trine::Task<void, B> call_once(Closing<Q>& closing, Call call) {
   ++(shut ? closing.shut : closing.back);
 }
 
-constexpr auto puts_one = [](auto& queue) { return queue.put(9); };
-constexpr auto puts_five = [](auto& queue) { return queue.put_many(std::views::iota(10, 15)); };
+// An awaitable refers to its item, which must outlive the lambda that returns it.
+constexpr int an_item = 9;
+constexpr std::array<int, 5> five_items{10, 11, 12, 13, 14};
+
+constexpr auto puts_one = [](auto& queue) { return queue.put(an_item); };
+constexpr auto puts_five = [](auto& queue) { return queue.put_many(five_items); };
 constexpr auto gets_one = [](auto& queue) { return queue.get(); };
 constexpr auto gets_one_in_time = [](auto& queue) { return queue.get(plenty); };
 constexpr auto gets_many = [](auto& queue) { return queue.get_many(2); };
@@ -766,7 +777,7 @@ TYPED_TEST(QueueTest, shutdown_refuses_puts_and_lets_gets_drain) {
     queue.shutdown();
     EXPECT_TRUE(queue.is_shutdown());
     EXPECT_EQ(queue.size(), 5U);
-    bool shut = co_await throws<trine::QueueShutdown, B>([&] { return queue.put(6); });
+    bool shut = co_await throws<trine::QueueShutdown, B>([&] { return queue.put(an_item); });
     EXPECT_TRUE(shut);
     const std::vector<int> two(2, 6);
     shut = co_await throws<trine::QueueShutdown, B>([&] { return queue.put_many(two); });
@@ -1102,11 +1113,11 @@ trine::Task<void, typename C::Backend> basic_queue_test(QueueOf<C>& queue) {
   EXPECT_FALSE(queue.try_put(30));
   const bool put = co_await queue.put(30, moment);
   EXPECT_FALSE(put);
-  const auto put_full = [](Q& q) { return q.put(30); };
-  const auto put_full_in_time = [](Q& q) { return q.put(30, plenty); };
+  const auto put_full = [](Q& q) { return q.put(an_item); };
+  const auto put_full_in_time = [](Q& q) { return q.put(an_item, plenty); };
   const auto get = [](Q& q) { return q.get(); };
   const auto get_in_time = [](Q& q) { return q.get(plenty); };
-  const auto put_one = [](Q& q) { return q.put(1); };
+  const auto put_one = [](Q& q) { return q.put(an_item); };
   co_await blocks_until<B>(queue, put_full, get);
   co_await blocks_until<B>(queue, put_full_in_time, get);
   for (std::size_t i = 0; i < queue_size; ++i) co_await queue.get();
@@ -1183,7 +1194,7 @@ TYPED_TEST(QueueTest, CPython_QueueTest_test_shutdown_empty) {
   trine::run([]() -> trine::Task<void, B> {
     QueueOf<TypeParam> queue;
     queue.shutdown();
-    const bool put = co_await throws<trine::QueueShutdown, B>([&] { return queue.put(1); });
+    const bool put = co_await throws<trine::QueueShutdown, B>([&] { return queue.put(an_item); });
     const bool got = co_await throws<trine::QueueShutdown, B>([&] { return queue.get(); });
     EXPECT_TRUE(put);
     EXPECT_TRUE(got);
@@ -1232,7 +1243,7 @@ trine::Task<void, typename C::Backend> shutdown_all_methods_in_one_thread(bool i
   co_await queue.put(1);
   EXPECT_TRUE(queue.try_put(2));
   queue.shutdown(immediate);
-  bool shut = co_await throws<trine::QueueShutdown, B>([&] { return queue.put(3); });
+  bool shut = co_await throws<trine::QueueShutdown, B>([&] { return queue.put(an_item); });
   EXPECT_TRUE(shut);
   EXPECT_THROW(queue.try_put(4), trine::QueueShutdown);
   if (immediate) {
@@ -1514,7 +1525,7 @@ TYPED_TEST(QueueTest, CPython_QueueTest_test_shutdown_pending_get) {
 }
 
 // Of CPython's BaseQueueTestMixin these are left out:
-//   test_negative_timeout_raises_exception: a negative limit means to try once here, which is checked for every operation.
+//   test_negative_timeout_raises_exception: a negative limit means to try once, which is checked for every operation.
 //   test_shrinking_queue: the capacity can't be changed.
 // FailingQueueTest and the cases of SimpleQueue are in queue_order.cpp.
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// What differs between the queues and what depends on the items: order, capacity, items that move only, are counted or throw.
+// What differs between the queues, and what depends on the items: those that move only, are counted, or throw.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -275,7 +275,8 @@ TYPED_TEST(SelectTest, the_losers_have_taken_nothing) {
     for (std::size_t round = 1; round <= 300; ++round) {
       const auto done = co_await trine::select(left.get_op(), middle.get_op(), right.get_op(), semaphore.acquire_op());
       EXPECT_NE(done.index(), done.none);
-      const std::size_t inside = left.size() + middle.size() + right.size() + static_cast<std::size_t>(semaphore.value());
+      const std::size_t inside =
+          left.size() + middle.size() + right.size() + static_cast<std::size_t>(semaphore.value());
       EXPECT_EQ(inside, 4 * each - round);
     }
   }());
@@ -316,8 +317,8 @@ TYPED_TEST(SelectTest, is_fair_among_those_that_can_be_done) {
     for (int i = 0; i < 1200; ++i) co_await queue.put(i);
     std::array<int, 5> chosen{};
     for (int round = 0; round < 1200; ++round) {
-      const auto done = co_await trine::select(event.wait_op(), latch.wait_op(), never.wait_op(), semaphore.acquire_op(),
-                                               queue.get_op());
+      const auto done = co_await trine::select(event.wait_op(), latch.wait_op(), never.wait_op(),
+                                               semaphore.acquire_op(), queue.get_op());
       ++chosen[done.index()];
     }
     EXPECT_EQ(chosen[2], 0);

@@ -323,7 +323,8 @@ TYPED_TEST(TaskGroupTest, arguments_by_ref_stay_references_and_others_are_copied
     trine::Event<B> go;
     trine::TaskGroup<B> group;
     group.spawn(
-        [](trine::Event<B>& begin, int& reference, int copy, const int& seen, const int* address) -> trine::Task<void, B> {
+        [](trine::Event<B>& begin, int& reference, int copy, const int& seen,
+           const int* address) -> trine::Task<void, B> {
           co_await begin.wait();
           EXPECT_EQ(copy, 1);
           EXPECT_EQ(&seen, address);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// What the bodies of the behaviour tests share: they are Tasks, so that they run on every backend, and whatever waits here
-// waits by the backend's own means and so holds up no other party.
+// What the bodies of the behaviour tests share: they are Tasks, so that they run on every backend, and whatever waits
+// here waits by the backend's own means and so holds up no other party.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -177,7 +177,8 @@ trine::Task<void, B> gives_up_at_each_limit(Wait wait) {
           stop.request_stop();
         },
         std::ref(source));
-    const trine::Until until = with_duration ? trine::Until(plenty, source.get_token()) : trine::Until(source.get_token());
+    const trine::Until until =
+        with_duration ? trine::Until(plenty, source.get_token()) : trine::Until(source.get_token());
     const auto result = co_await wait(until);
     EXPECT_TRUE(gave_up(result)) << "a token that is stopped during the wait";
     EXPECT_TRUE(source.stop_requested());
@@ -212,7 +213,8 @@ struct Joined<::testing::Types<T...>> {
   using Type = ::testing::Types<T...>;
 };
 template <class... T, class... U, class... More>
-struct Joined<::testing::Types<T...>, ::testing::Types<U...>, More...> : Joined<::testing::Types<T..., U...>, More...> {};
+struct Joined<::testing::Types<T...>, ::testing::Types<U...>, More...>
+    : Joined<::testing::Types<T..., U...>, More...> {};
 
 template <class B, class... Kinds>
 using CasesOf = ::testing::Types<Case<B, Kinds>...>;
