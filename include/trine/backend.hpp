@@ -84,7 +84,7 @@ struct Step {
 /// What a primitive needs of a backend. docs/backend.md says what each part must do.
 template <class B>
 concept Backend = requires(typename B::Word& word, typename B::Owned& owned, typename B::Tally& tally,
-                           typename B::ShortLock& gate, std::uint32_t number, const Until& until) {
+                           typename B::ShortLock& gate, typename B::Flag& flag, std::uint32_t number, const Until& until) {
   // data
   requires AtomicWord<typename B::Word>;
   requires AtomicWord<typename B::template Atomic<std::uint32_t>>;
@@ -111,8 +111,11 @@ concept Backend = requires(typename B::Word& word, typename B::Owned& owned, typ
   tally.unwatch();
   // a lock for a few instructions
   gate.lock();
-  { gate.unlock(number) } -> std::same_as<std::uint32_t>;
-  gate.raise(number);
+  gate.unlock();
+  // whether somebody waits for data that outlive the call
+  { flag.raise() } -> std::same_as<Sleep<typename B::Word>>;
+  flag.wake(number);
+  flag.wake_all();
 };
 
 /// Whether T is an operation that select() takes.

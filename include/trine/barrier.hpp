@@ -106,7 +106,7 @@ class Barrier {
     }
 
     void open_gate_and_wake(std::uint32_t before) {
-      gate.unlock(0);
+      gate.unlock();
       if ((before & sleepers) != 0) B::wake(phase, everyone);
     }
 
@@ -172,7 +172,7 @@ class Barrier<B>::WaitOperation : public OperationOf<std::ptrdiff_t, B> {
     }
     state_->gate.lock();
     if (!still_waiting(state_->look())) {
-      state_->gate.unlock(0);
+      state_->gate.unlock();
       look();
       return true;
     }

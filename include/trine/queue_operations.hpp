@@ -35,13 +35,11 @@ class QueueOperation : public OperationOf<R, B> {
   }
 
  protected:
-  // Raises the mark before the last look: the other end's unlock reports it, or this look sees what it published. The index
-  // to sleep on is read before both.
-  Sleep<typename B::Word> announce_at(typename State::Gate& gate, std::uint32_t mark, typename B::Word& index) {
-    const std::uint32_t seen = index.load(std::memory_order_acquire);
-    gate.raise(mark);
-    if (!attempt()) return {&index, seen};
-    if (tried_ == Tried::done && self().one_more()) B::wake(index, 1);
+  // Raises the flag of the end that must move, and looks for the last time.
+  Sleep<typename B::Word> announce_at(typename State::End& end) {
+    const auto sleep = end.waiting.raise();
+    if (!attempt()) return sleep;
+    if (tried_ == Tried::done && self().one_more()) end.waiting.wake(1);
     return {};
   }
 
@@ -65,8 +63,7 @@ class QueuePutting : public QueueOperation<Self, R, Items, B> {
   using QueueOperation<Self, R, Items, B>::QueueOperation;
 
   Sleep<typename B::Word> announce() {
-    auto& state = *this->state_;
-    return this->announce_at(state.get_gate(), state.putters, state.get_end.index);
+    return this->announce_at(this->state_->get_end);
   }
 
   [[nodiscard]] bool one_more() const noexcept { return this->state_->size() < this->state_->limit; }
@@ -79,8 +76,7 @@ class QueueGetting : public QueueOperation<Self, R, Items, B> {
   using QueueOperation<Self, R, Items, B>::QueueOperation;
 
   Sleep<typename B::Word> announce() {
-    auto& state = *this->state_;
-    return this->announce_at(state.put_gate(), state.getters, state.put_end.index);
+    return this->announce_at(this->state_->put_end);
   }
 
   [[nodiscard]] bool one_more() const noexcept { return this->state_->size() > 0; }

@@ -19,22 +19,19 @@ namespace trine {
 /// nothing has happened, after it all has. Each end remembers what it last saw of the other's index, and looks again only
 /// when that is not enough, so that a producer and a consumer rarely touch each other's cache line.
 ///
-/// Those who wait for items sleep on the putting end's index, and raise the mark `getters` in the putting end's lock before
-/// they look for the last time; the unlock of whoever puts clears the mark, reports it, and wakes. Those who wait for room
-/// do the same at the getting end. A woken one raises the mark again before it looks again, and wakes another when there is
-/// more to be had; so where the mark is missing although somebody sleeps, one who was woken is on its way.
+/// Those who wait for items raise the flag of the putting end, look for the last time, and sleep on the flag; who puts publishes
+/// and then wakes. Those who wait for room do the same at the getting end. A woken one raises the flag again before it looks
+/// again, and wakes another when there is more to be had; so where the flag is down although somebody sleeps, one who was woken
+/// is on its way.
 ///
 /// The two-lock queue is that of M. Michael and M. Scott (1996), as a ring.
 template <class Items, class B>
 struct QueueState {
   using Word = typename B::Word;
   using Gate = typename B::ShortLock;
+  using Index = typename B::template Atomic<std::uint32_t>;
 
   enum class Tried : std::uint8_t { must_wait, done, shut };
-
-  // Marks in the gates.
-  static constexpr std::uint32_t getters = 4;
-  static constexpr std::uint32_t putters = 8;
 
   // | bits of an index | meaning |
   // | 0    | closed: the queue was shut down; written with the end's gate held |
@@ -52,7 +49,8 @@ struct QueueState {
 
   struct End {
     Gate gate;
-    Word index{0};
+    typename B::Flag waiting;  // for this end to move
+    Index index{0};
     typename B::template Cell<std::uint32_t> other;  // the other end's index, as last seen from here
     typename Items::Cursor cursor;
   };
@@ -85,17 +83,17 @@ struct QueueState {
   /// Holds an end, publishes at the end of the scope how far its index has come, and wakes those who wait for that.
   class Holding {
    public:
-    Holding(Gate& gate, Word& index, std::uint32_t mark) : gate_(gate), index_(index), mark_(mark) {
+    Holding(Gate& gate, End& end) : gate_(gate), end_(end) {
       gate_.lock();
-      was_ = index_.load(std::memory_order_relaxed);  // written with the gate held alone
+      was_ = end_.index.load(std::memory_order_relaxed);  // written with the gate held alone
     }
     Holding(const Holding&) = delete;
     Holding& operator=(const Holding&) = delete;
     [[gnu::always_inline]] ~Holding() {
       // Release: pairs with the acquire of the other end, which reads the items or uses their places.
-      if (count != 0) index_.store(was_ + count * one, std::memory_order_release);
-      const std::uint32_t raised = gate_.unlock(count != 0 ? mark_ : 0);
-      if (raised != 0) [[unlikely]] B::wake(index_, count);
+      if (count != 0) end_.index.store(was_ + count * one, std::memory_order_release);
+      gate_.unlock();
+      if (count != 0) end_.waiting.wake(count);
     }
 
     [[nodiscard]] std::uint32_t was() const noexcept { return was_; }
@@ -104,15 +102,14 @@ struct QueueState {
 
    private:
     Gate& gate_;
-    Word& index_;
-    const std::uint32_t mark_;
+    End& end_;
     std::uint32_t was_;
   };
 
   /// Calls `fill(items, cursor, room, count)`, which puts up to `room` items in and counts them.
   template <class Fill>
   [[gnu::always_inline]] Tried put(Fill&& fill) {
-    Holding holding(put_gate(), put_end.index, getters);
+    Holding holding(put_gate(), put_end);
     if ((holding.was() & closed) != 0) return Tried::shut;
     std::uint32_t inside = distance(put_end.other.read(), holding.was());
     if (inside >= limit) {
@@ -128,7 +125,7 @@ struct QueueState {
   /// Calls `drain(items, cursor, there, count)`, which takes up to `there` items out and counts them.
   template <class Drain>
   [[gnu::always_inline]] Tried get(Drain&& drain) {
-    Holding holding(get_gate(), get_end.index, putters);
+    Holding holding(get_gate(), get_end);
     std::uint32_t there = distance(holding.was(), get_end.other.read());
     if (there == 0) {
       const std::uint32_t put = put_end.index.load(std::memory_order_acquire);
@@ -173,8 +170,8 @@ struct QueueState {
   }
 
   void shutdown(bool immediate) {
-    close(put_gate(), put_end.index);
-    close(get_gate(), get_end.index);
+    close(put_gate(), put_end);
+    close(get_gate(), get_end);
     while (immediate && drop_one()) {
     }
   }
@@ -186,12 +183,11 @@ struct QueueState {
   Items items;
 
  private:
-  // Those who sleep on the index see that it has changed, and look at the putting end's, which was closed first.
-  static void close(Gate& gate, Word& index) {
+  static void close(Gate& gate, End& end) {
     gate.lock();
-    index.fetch_or(closed, std::memory_order_release);
-    gate.unlock(0);
-    B::wake(index, everyone);
+    end.index.fetch_or(closed, std::memory_order_release);
+    gate.unlock();
+    end.waiting.wake_all();
   }
 
   // An item's destructor runs with no gate held.

@@ -66,11 +66,11 @@ auto select(A... arguments) {
   constexpr std::size_t count = sizeof...(A);
   using Last = std::tuple_element_t<count - 1, std::tuple<A...>>;
   constexpr bool limited = !Operation<Last>;
-  std::tuple<A...> all(std::move(arguments)...);
+  std::tuple<A&...> all(arguments...);
   const Until until = [&]() -> Until {
     if constexpr (limited) {
       static_assert(std::convertible_to<Last, Until>, "the last argument of select() is neither an operation nor a limit");
-      return std::get<count - 1>(std::move(all));
+      return std::move(std::get<count - 1>(all));
     } else {
       return {};
     }
@@ -83,7 +83,7 @@ auto select(A... arguments) {
     static_assert((std::same_as<typename std::tuple_element_t<I, std::tuple<A...>>::Backend, B> && ...),
                   "select() takes operations of one backend");
     using S = Selected<typename std::tuple_element_t<I, std::tuple<A...>>::Result...>;
-    return B::template run_first<S>(std::tuple(std::get<I>(std::move(all))...), until);
+    return B::template run_first<S>(std::tuple<std::tuple_element_t<I, std::tuple<A...>>...>(std::move(std::get<I>(all))...), until);
   }(std::make_index_sequence<count - (limited ? 1 : 0)>());
 }
 

@@ -15,7 +15,7 @@
 
 namespace trine {
 
-template <class B>
+template <class B = threads>
 class Permit;
 
 /// A number of permits, which one takes and gives back.

@@ -83,7 +83,7 @@ class TaskGroup {
   [[nodiscard]] std::size_t running() {
     gate_.lock();
     const std::size_t running = running_;
-    gate_.unlock(0);
+    gate_.unlock();
     return running;
   }
 
@@ -109,16 +109,16 @@ class TaskGroup {
     try {
       *self = typename B::Worker([call = std::move(call), self]() mutable { call(self); });
     } catch (const std::system_error& e) {
-      gate_.unlock(0);
+      gate_.unlock();
       throw std::system_error(e.code(), "trine: TaskGroup::spawn: a worker could not be started");
     } catch (...) {
-      gate_.unlock(0);
+      gate_.unlock();
       throw;
     }
     workers_.splice(workers_.end(), started);
     finished.swap(finished_);
     if (running_++ == 0) idle_.clear();
-    gate_.unlock(0);
+    gate_.unlock();
     return finished;
   }
 
@@ -130,7 +130,7 @@ class TaskGroup {
     finished_.splice(finished_.end(), workers_, self);
     if (failure && !failure_) failure_ = std::move(failure);
     if (--running_ == 0) idle_.set();
-    gate_.unlock(0);
+    gate_.unlock();
   }
 
   static void join_all(Workers workers) {
@@ -142,7 +142,7 @@ class TaskGroup {
     gate_.lock();
     finished.swap(finished_);
     std::exception_ptr failure = std::exchange(failure_, nullptr);
-    gate_.unlock(0);
+    gate_.unlock();
     join_all(std::move(finished));
     if (failure) std::rethrow_exception(failure);
   }

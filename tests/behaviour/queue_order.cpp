@@ -369,7 +369,8 @@ TYPED_TEST(QueueItemsTest, are_none_lost_or_destroyed_twice_among_many) {
   }());
 }
 
-// Items that throw: the operation did nothing, and the queue works on.
+// Items that throw: the operation did nothing, and the queue works on. An item that is out, and throws on its way to the
+// caller, is lost.
 
 /// How often an item is copied or moved by a put into an empty queue.
 template <class Q>
@@ -423,6 +424,7 @@ TYPED_TEST(QueueItemsTest, whose_copy_throws_are_not_put) {
 }
 
 TYPED_TEST(QueueItemsTest, whose_move_throws_are_not_put_at_whichever_step) {
+  if (!TypeParam::Kind::moves_may_throw) GTEST_SKIP() << "moves must not throw";
   using B = typename TypeParam::Backend;
   using Q = QueueOf<TypeParam, Fragile>;
   trine::run([]() -> trine::Task<void, B> {
@@ -430,7 +432,7 @@ TYPED_TEST(QueueItemsTest, whose_move_throws_are_not_put_at_whichever_step) {
     for (int step = 1; step <= 20; ++step) {
       Q queue(20);
       std::vector<int> items = fill(queue);
-      Fragile item(-1);  // the smallest: it goes all the way through a heap
+      Fragile item(-1);
       Fragile::break_at(step);
       const bool broke = co_await throws<Fragile::Broke, B>([&] { return queue.put(std::move(item)); });
       Fragile::break_at(0);
@@ -444,6 +446,7 @@ TYPED_TEST(QueueItemsTest, whose_move_throws_are_not_put_at_whichever_step) {
 }
 
 TYPED_TEST(QueueItemsTest, whose_move_throws_are_not_got) {
+  if (!TypeParam::Kind::moves_may_throw) GTEST_SKIP() << "moves must not throw";
   using B = typename TypeParam::Backend;
   using Q = QueueOf<TypeParam, Fragile>;
   trine::run([]() -> trine::Task<void, B> {
@@ -469,7 +472,8 @@ TYPED_TEST(QueueItemsTest, whose_move_throws_are_not_got) {
   }());
 }
 
-TYPED_TEST(QueueItemsTest, whose_move_throws_are_not_got_at_whichever_step) {
+TYPED_TEST(QueueItemsTest, whose_move_throws_later_are_lost_alone) {
+  if (!TypeParam::Kind::moves_may_throw) GTEST_SKIP() << "moves must not throw";
   using B = typename TypeParam::Backend;
   using Q = QueueOf<TypeParam, Fragile>;
   trine::run([]() -> trine::Task<void, B> {
@@ -480,7 +484,9 @@ TYPED_TEST(QueueItemsTest, whose_move_throws_are_not_got_at_whichever_step) {
       Fragile::break_at(step);
       const bool broke = co_await throws<Fragile::Broke, B>([&] { return queue.get(); });
       Fragile::break_at(0);
-      const std::vector<int> left(order.begin() + (broke ? 0 : 1), order.end());
+      // The first step is the move out of the queue.
+      const std::vector<int> left(order.begin() + (step == 1 ? 0 : 1), order.end());
+      EXPECT_TRUE(broke || step > 1);
       EXPECT_EQ(queue.size(), left.size()) << "step " << step;
       EXPECT_EQ(values(queue), left) << "step " << step;
       if (!broke) break;
@@ -512,6 +518,7 @@ TYPED_TEST(QueueItemsTest, of_a_put_many_before_the_one_that_throws_are_put) {
 }
 
 TYPED_TEST(QueueItemsTest, that_threw_keep_nobody_waiting) {
+  if (!TypeParam::Kind::moves_may_throw) GTEST_SKIP() << "moves must not throw";
   using B = typename TypeParam::Backend;
   using Q = QueueOf<TypeParam, Fragile>;
   struct Shared {
@@ -647,6 +654,7 @@ trine::Task<void, B> failing_queue_test(Q& queue) {
 }
 
 TYPED_TEST(QueueItemsTest, CPython_FailingQueueTest_test_failing_queue) {
+  if (!TypeParam::Kind::moves_may_throw) GTEST_SKIP() << "moves must not throw";
   using B = typename TypeParam::Backend;
   using Q = QueueOf<TypeParam, Fragile>;
   trine::run([]() -> trine::Task<void, B> {

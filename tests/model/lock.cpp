@@ -212,9 +212,11 @@ TEST(ModelLockMutant, MarkForgottenByOwner) {
 TEST(ModelLockMutant, WakeDropped) {
   caught_two({.file = "/blocking.hpp", .function = "::wake(", .op = Op::wake, .woken = nobody}, two_parties<mutated>, "deadlock");
 }
+// Needed in select() alone: one that waits for a single lock announces itself again after each sleep, before it looks at
+// its limit, and so has set the mark again when it gives up; and no sleep ends by a wake and a time-out at once.
 TEST(ModelLockMutant, WakeNotPassedOnByWhoGivesUp) {
-  caught_three({.file = "/wait_loop.hpp", .function = "::pass_on(", .op = Op::wake, .woken = nobody},
-               time_out_beside_another<mutated>, "deadlock");
+  equivalent({.file = "/wait_loop.hpp", .function = "::pass_on(", .op = Op::wake, .woken = nobody}, 3, 2,
+             time_out_beside_another<mutated>, "a woken one sets the mark again before it looks at its limit");
 }
 
 }  // namespace

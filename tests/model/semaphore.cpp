@@ -160,7 +160,7 @@ void destroyed_by_the_waiter() {
 
 TEST(ModelSemaphore, ReleasePublishes) { prove_two(release_publishes<model>); }
 TEST(ModelSemaphore, TryAcquire) { prove_two(try_acquire<model>); }
-TEST(ModelSemaphore, AsALock) { prove_three(as_a_lock<model>); }
+TEST(ModelSemaphore, AsALock) { prove_three(as_a_lock<model>, 3, 0); }
 TEST(ModelSemaphore, TwoAtOnce) { prove_three(two_at_once<model>); }
 TEST(ModelSemaphore, OneAfterTheOther) { prove_three(one_after_the_other<model>); }
 TEST(ModelSemaphore, TimeOut) { prove_two(time_out<model>); }
@@ -198,16 +198,19 @@ TEST(ModelSemaphoreMutant, MarkForgottenByTheWokenOne) {
 TEST(ModelSemaphoreMutant, WakeDropped) {
   caught_two({.file = here, .function = "::release(", .op = Op::wake, .woken = nobody}, release_publishes<mutated>, "deadlock");
 }
+// Slower, and no worse: the one that was woken wakes the next where a permit is left.
 TEST(ModelSemaphoreMutant, WakesOneOfTwo) {
-  caught_three({.file = here, .function = "::release(", .op = Op::wake, .woken = one_only}, two_at_once<mutated>, "deadlock");
+  equivalent({.file = here, .function = "::release(", .op = Op::wake, .woken = one_only}, 3, 3, two_at_once<mutated>,
+             "the one that was woken wakes the next where a permit is left");
 }
 TEST(ModelSemaphoreMutant, WakeNotPassedOnByTheWokenOne) {
   caught_three({.file = here, .function = "::announce(", .op = Op::wake, .woken = nobody}, one_after_the_other<mutated>,
                "deadlock");
 }
+// As with Lock.
 TEST(ModelSemaphoreMutant, WakeNotPassedOnByWhoGivesUp) {
-  caught_three({.file = "/wait_loop.hpp", .function = "::pass_on(", .op = Op::wake, .woken = nobody},
-               time_out_beside_another<mutated>, "deadlock");
+  equivalent({.file = "/wait_loop.hpp", .function = "::pass_on(", .op = Op::wake, .woken = nobody}, 3, 2,
+             time_out_beside_another<mutated>, "a woken one sets the mark again before it looks at its limit");
 }
 
 }  // namespace

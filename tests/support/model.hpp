@@ -196,6 +196,9 @@ class MutableAtomic : public trine::modelling::Atomic<T> {
   }
 };
 
+/// Whether the system of the mutated backend can put a fence into all other threads.
+inline bool fences_available = true;
+
 /// How a modelled thread sleeps in a mutated algorithm.
 struct MutableSleep : trine::modelling::ModelledSleep {
   using Base = trine::modelling::ModelledSleep;
@@ -224,7 +227,9 @@ struct MutableSleep : trine::modelling::ModelledSleep {
     }
     Base::wake(word, count, where);
   }
+  static bool fences_others() noexcept { return fences_available; }
   static void fence_others(const Where& where = Where::current()) {
+    if (!fences_available) return;
     if (concerns(Op::fence, where) != nullptr) {
       ++mutated_operations;
     } else {
@@ -285,7 +290,9 @@ inline void prove(int threads, int bound, const std::function<void()>& body, int
 /// The main thread and one more, without a bound.
 inline void prove_two(const std::function<void()>& body) { prove(2, no_bound, body); }
 /// The main thread and two more, of which one that could go on is interrupted at most `bound` times.
-inline void prove_three(const std::function<void()>& body, int bound = 3) { prove(3, bound, body); }
+inline void prove_three(const std::function<void()>& body, int bound = 3, int spurious_wakes = 1) {
+  prove(3, bound, body, spurious_wakes);
+}
 
 /// With the mutation the checker finds `expected` in the body, which is the same that was proved without.
 inline void caught(const Mutation& mutant, int threads, int bound, const std::function<void()>& body, std::string_view expected) {

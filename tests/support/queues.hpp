@@ -20,12 +20,14 @@
 
 namespace trine_test {
 
-// Each kind: its type, its name, and the order in which items that were all put before come out.
+// Each kind: its type, its name, whether it bears items whose moves throw (a heap that is half put in order can't be
+// mended), and the order in which items that were all put before come out.
 
 struct Fifo {
   template <class T, class B>
   using Type = trine::Queue<T, B>;
   static constexpr const char* name = "Queue";
+  static constexpr bool moves_may_throw = true;
   template <class T>
   static std::vector<T> order(std::vector<T> items) {
     return items;
@@ -36,6 +38,7 @@ struct Lifo {
   template <class T, class B>
   using Type = trine::LifoQueue<T, B>;
   static constexpr const char* name = "LifoQueue";
+  static constexpr bool moves_may_throw = true;
   template <class T>
   static std::vector<T> order(std::vector<T> items) {
     std::reverse(items.begin(), items.end());
@@ -47,6 +50,7 @@ struct Smallest {
   template <class T, class B>
   using Type = trine::PriorityQueue<T, B>;
   static constexpr const char* name = "PriorityQueue";
+  static constexpr bool moves_may_throw = false;
   template <class T>
   static std::vector<T> order(std::vector<T> items) {
     std::sort(items.begin(), items.end());

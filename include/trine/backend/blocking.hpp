@@ -140,17 +140,58 @@ struct Blocking {
     Word word_{0};
   };
 
-  /// A lock for a few instructions, never held while its owner waits, which carries marks for its users beside.
+  /// Says "somebody waits for this to change" beside the data that change, for objects that outlive the call which changes
+  /// them: who is about to sleep raises it and then looks at the data for the last time; who has changed the data wakes.
   ///
-  /// | word | meaning | | bits of marks | meaning |
-  /// | 0 | free | | 0 | sleepers: somebody may sleep until it is unlocked (a woken one sets it again) |
-  /// | 1 | locked | | 2-31 | the users': raised at any time, cleared and reported by unlock |
+  /// | bits | meaning |
+  /// | 0    | raised |
+  /// | 1-31 | generation: counts the times that it was lowered |
   ///
-  /// unlock() stores 0 and then looks at the marks; who raises one does so and then looks at what the owner left. One of the
-  /// two must see the other, which takes a full fence on both sides. Where the system can put a fence into all other threads
-  /// (Os::fences_others()), the rare side pays for both, and unlocking is two plain instructions; elsewhere both sides are
-  /// read-modify-writes of the marks, of which the later sees what came before the earlier. Beside that no operation loads a
-  /// word that a locked instruction has just written: that costs nearly as much as another one.
+  /// One sleeps on the flag itself, while it has the value that raising gave it. So a wake that comes between the last look and
+  /// the sleep is not lost, nor one that comes before another raises the flag again (that is what the generation is for).
+  ///
+  /// Between changing and looking at the flag, and between raising it and looking at the data, there must be a full fence, or
+  /// both could miss the other. Where the system can put one into all other threads (Os::fences_others()), the rare side pays
+  /// for both, and wake() is a plain load; elsewhere both are read-modify-writes of the flag, of which the later sees what came
+  /// before the earlier.
+  class Flag {
+   public:
+    /// Where to sleep after a last look.
+    Sleep<Word> raise() {
+      const std::uint32_t seen = word_.fetch_or(raised, std::memory_order_acq_rel) | raised;
+      Os::fence_others();
+      return {&word_, seen};
+    }
+
+    /// Raises it on behalf of others that may still sleep, when there is nothing to look at.
+    void keep_raised() { word_.fetch_or(raised, std::memory_order_relaxed); }
+
+    /// After a change: wakes up to `count` of those who sleep.
+    void wake(std::uint32_t count) {
+      std::atomic_signal_fence(std::memory_order_seq_cst);
+      std::uint32_t seen = word_.load(std::memory_order_relaxed);
+      if (Os::fences_others() && (seen & raised) == 0) [[likely]] return;
+      while (!word_.compare_exchange_weak(seen, seen + (seen & raised), std::memory_order_acq_rel,
+                                          std::memory_order_relaxed)) {
+      }
+      if ((seen & raised) != 0) Os::wake(word_, count);
+    }
+
+    /// After a change that concerns everyone, also those who have raised it and not slept yet.
+    void wake_all() {
+      word_.fetch_add(2, std::memory_order_acq_rel);
+      Os::wake(word_, everyone);
+    }
+
+   private:
+    static constexpr std::uint32_t raised = 1;
+
+    Word word_{0};
+  };
+
+  /// A lock for a few instructions, never held while its owner waits. It must outlive the call of unlock(), which is why that
+  /// can do without a locked instruction: a store, and a look at the flag. And nothing here loads a word that a locked
+  /// instruction has just written, which would cost nearly as much as another one.
   class ShortLock {
    public:
     void lock() {
@@ -161,27 +202,14 @@ struct Blocking {
       }
     }
 
-    /// Unlocks, clears those of `marks` that are raised, and returns them.
-    std::uint32_t unlock(std::uint32_t marks) {
+    void unlock() {
       word_.store(free, std::memory_order_release);
-      std::atomic_signal_fence(std::memory_order_seq_cst);
-      if (Os::fences_others() && (marks_.load(std::memory_order_relaxed) & (sleepers | marks)) == 0) [[likely]] return 0;
-      return clear(marks);
+      sleepers_.wake(1);
     }
-
-    /// Raises marks. Either the owner reports them when it unlocks, or what it did before is visible to the caller.
-    void raise(std::uint32_t marks) { raise_and_fence(marks); }
 
    private:
     static constexpr std::uint32_t free = 0;
     static constexpr std::uint32_t locked = 1;
-    static constexpr std::uint32_t sleepers = 1;
-
-    std::uint32_t raise_and_fence(std::uint32_t marks) {
-      const std::uint32_t raised = marks_.fetch_or(marks, std::memory_order_acq_rel) | marks;
-      Os::fence_others();
-      return raised;
-    }
 
     [[gnu::noinline]] void lock_slowly() {
       Spin<Os> spin;
@@ -191,26 +219,19 @@ struct Blocking {
         if (seen == free) {
           if (word_.compare_exchange_weak(seen, locked, std::memory_order_acquire, std::memory_order_relaxed)) break;
         } else if (slept || !spin.again()) {
-          // On the marks, not on the word: that may be free and locked again, and the mark cleared, before this one sleeps.
-          const Sleep<Word> sleep{&marks_, raise_and_fence(sleepers)};
+          const Sleep<Word> sleep = sleepers_.raise();
           if (word_.load(std::memory_order_relaxed) == free) continue;
           typename Os::Limit never{Until()};
           Os::sleep({&sleep, 1}, never);
           slept = true;
         }
       }
-      // The wake that came to this one cleared the mark; there may be others.
-      if (slept) marks_.fetch_or(sleepers, std::memory_order_relaxed);
-    }
-
-    std::uint32_t clear(std::uint32_t marks) {
-      const std::uint32_t seen = marks_.fetch_and(~(sleepers | marks), std::memory_order_acq_rel);
-      if ((seen & sleepers) != 0) Os::wake(marks_, 1);
-      return seen & marks;
+      // The wake that came to this one lowered the flag; there may be others.
+      if (slept) sleepers_.keep_raised();
     }
 
     Word word_{free};
-    Word marks_{0};
+    Flag sleepers_;
   };
 
  private:
