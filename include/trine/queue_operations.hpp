@@ -91,7 +91,7 @@ class QueuePut : public QueuePutting<QueuePut<Reference, Items, B>, bool, Items,
   QueuePut(typename Base::State& state, Reference item) noexcept : Base(state), item_(std::addressof(item)) {}
 
   [[gnu::always_inline]] typename Base::Tried try_it() {
-    return this->state_->put([this](Items& items, auto& cursor, std::uint32_t, std::uint32_t& count) {
+    return this->state_->put(1, [this](Items& items, auto& cursor, std::uint32_t, std::uint32_t& count) {
       items.put(cursor, static_cast<Reference>(*item_));
       count = 1;
     });
@@ -128,11 +128,13 @@ class QueuePutMany : public QueuePutting<QueuePutMany<Iterator, Sentinel, Items,
   }
 
  private:
+  static constexpr std::uint32_t most_at_once = QueueState<Items, B>::most;
+
   // Several at a time where the items lie in memory. Other iterators are the user's code, which may wait: with them each item
   // is fetched first and put then, and the end of the queue is held for nothing else.
   typename Base::Tried put_some() {
     if constexpr (std::contiguous_iterator<Iterator>) {
-      return this->state_->put([this](Items& items, auto& cursor, std::uint32_t room, std::uint32_t& count) {
+      return this->state_->put(most_at_once, [this](Items& items, auto& cursor, std::uint32_t room, std::uint32_t& count) {
         while (count < room && next_ != last_) {
           items.put(cursor, *next_);
           ++next_;
@@ -143,7 +145,7 @@ class QueuePutMany : public QueuePutting<QueuePutMany<Iterator, Sentinel, Items,
     } else {
       auto&& item = *next_;
       const typename Base::Tried tried =
-          this->state_->put([this, &item](Items& items, auto& cursor, std::uint32_t, std::uint32_t& count) {
+          this->state_->put(1, [this, &item](Items& items, auto& cursor, std::uint32_t, std::uint32_t& count) {
             items.put(cursor, std::forward<decltype(item)>(item));
             count = 1;
             ++total_;
@@ -167,7 +169,7 @@ class QueueGet : public QueueGetting<QueueGet<T, R, Items, B>, R, Items, B> {
   using Base::Base;
 
   [[gnu::always_inline]] typename Base::Tried try_it() {
-    return this->state_->get([this](Items& items, auto& cursor, std::uint32_t, std::uint32_t& count) {
+    return this->state_->get(1, [this](Items& items, auto& cursor, std::uint32_t, std::uint32_t& count) {
       items.take(cursor, [this](T&& item) { item_.emplace(std::move(item)); });
       count = 1;
     });
@@ -197,7 +199,8 @@ class QueueGetMany : public QueueGetting<QueueGetMany<T, Items, B>, std::vector<
   typename Base::Tried try_it() {
     if (most_ == 0) return Base::Tried::done;
     items_.reserve(std::clamp<std::size_t>(this->state_->size(), 1, most_));  // before the end is held
-    return this->state_->get([this](Items& items, auto& cursor, std::uint32_t there, std::uint32_t& count) {
+    const auto wanted = static_cast<std::uint32_t>(std::min<std::size_t>(most_, QueueState<Items, B>::most));
+    return this->state_->get(wanted, [this](Items& items, auto& cursor, std::uint32_t there, std::uint32_t& count) {
       const std::size_t take = std::min<std::size_t>(there, items_.capacity());
       for (; count < take && items_.size() < most_; ++count) {
         try {

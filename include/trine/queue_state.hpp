@@ -106,13 +106,13 @@ struct QueueState {
     std::uint32_t was_;
   };
 
-  /// Calls `fill(items, cursor, room, count)`, which puts up to `room` items in and counts them.
+  /// Calls `fill(items, cursor, room, count)`, which puts up to `room` items in and counts them; would like to put `wanted`.
   template <class Fill>
-  [[gnu::always_inline]] Tried put(Fill&& fill) {
+  [[gnu::always_inline]] Tried put(std::uint32_t wanted, Fill&& fill) {
     Holding holding(put_gate(), put_end);
     if ((holding.was() & closed) != 0) return Tried::shut;
     std::uint32_t inside = distance(put_end.other.read(), holding.was());
-    if (inside >= limit) {
+    if (limit - inside < wanted) {
       const std::uint32_t got = get_end.index.load(std::memory_order_acquire);
       put_end.other.write() = got;
       inside = distance(got, holding.was());
@@ -122,12 +122,12 @@ struct QueueState {
     return Tried::done;
   }
 
-  /// Calls `drain(items, cursor, there, count)`, which takes up to `there` items out and counts them.
+  /// Calls `drain(items, cursor, there, count)`, which takes up to `there` items out and counts them; would like `wanted`.
   template <class Drain>
-  [[gnu::always_inline]] Tried get(Drain&& drain) {
+  [[gnu::always_inline]] Tried get(std::uint32_t wanted, Drain&& drain) {
     Holding holding(get_gate(), get_end);
     std::uint32_t there = distance(holding.was(), get_end.other.read());
-    if (there == 0) {
+    if (there < wanted) {
       const std::uint32_t put = put_end.index.load(std::memory_order_acquire);
       get_end.other.write() = put;
       there = distance(holding.was(), put);
@@ -194,7 +194,7 @@ struct QueueState {
   bool drop_one() {
     using Item = typename Items::value_type;
     std::optional<Item> dropped;
-    const Tried tried = get([&dropped](Items& from, auto& cursor, std::uint32_t, std::uint32_t& count) {
+    const Tried tried = get(1, [&dropped](Items& from, auto& cursor, std::uint32_t, std::uint32_t& count) {
       from.take(cursor, [&dropped](Item&& item) { dropped.emplace(std::move(item)); });
       ++count;
     });

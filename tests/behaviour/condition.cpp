@@ -191,8 +191,8 @@ Task<void, B> wait_keeps_every_limit() {
     ADD_FAILURE() << "a thousand returns for no reason";
     co_return flag;
   };
-  const auto block = blocker<L, B>(lock, condition, flag);
-  const auto undo = [] {};
+  const trine_test::Block<B> block = blocker<L, B>(lock, condition, flag);
+  const trine_test::Undo undo = [] {};
   co_await trine_test::expect_keeps_limits<B>(wait, block, undo);
   EXPECT_FALSE(lock.locked());
 }
@@ -215,8 +215,8 @@ Task<void, B> wait_with_predicate_keeps_every_limit() {
     EXPECT_TRUE(held_at(lock, 1));
     co_return said;
   };
-  const auto block = blocker<L, B>(lock, condition, flag);
-  const auto undo = [] {};
+  const trine_test::Block<B> block = blocker<L, B>(lock, condition, flag);
+  const trine_test::Undo undo = [] {};
   co_await trine_test::expect_keeps_limits<B>(wait, block, undo);
   EXPECT_FALSE(lock.locked());
 }
@@ -728,7 +728,7 @@ TYPED_TEST(ConditionTest, NotifyWakesAllIfTheyAreFewer) {
 
 template <class L, class B>
 Task<void, B> notify_all_wakes_all() {
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < 20 && !::testing::Test::HasFailure(); ++round) {
     Crowd<L, B> crowd(4);
     co_await crowd.begun();
     crowd.condition.notify_all();
@@ -746,7 +746,7 @@ TYPED_TEST(ConditionTest, NotifyAllWakesAll) {
 // One after the other, whether or not the first have returned by then.
 template <class L, class B>
 Task<void, B> as_many_notifications_as_waiters() {
-  for (int round = 0; round < 40; ++round) {
+  for (int round = 0; round < 40 && !::testing::Test::HasFailure(); ++round) {
     Crowd<L, B> crowd(4);
     co_await crowd.begun();
     for (int i = 0; i < 4; ++i) {
@@ -809,7 +809,7 @@ TYPED_TEST(ConditionTest, NotifyRefusesANegativeNumber) {
 // One notification for two waiters, of which one gives up at that moment: it has the notification, or the other has it.
 template <class L, class B>
 Task<void, B> a_notification_is_not_lost_to_one_who_gives_up(bool by_stop) {
-  for (int round = 0; round < 150; ++round) {
+  for (int round = 0; round < 150 && !::testing::Test::HasFailure(); ++round) {
     Condition<B> condition;
     L lock;
     std::stop_source source;
@@ -928,7 +928,7 @@ TYPED_TEST(ConditionTest, TwoConditionsOfOneLock) {
 // The notifier holds the lock, so the waiter returns after notify() did its work; its memory goes when it returned.
 template <class L, class B>
 Task<void, B> may_be_destroyed_when_nobody_waits() {
-  for (int round = 0; round < 150; ++round) {
+  for (int round = 0; round < 150 && !::testing::Test::HasFailure(); ++round) {
     auto condition = std::make_unique<Condition<B>>();
     Condition<B>& reference = *condition;
     L lock;

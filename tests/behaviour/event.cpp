@@ -120,13 +120,13 @@ TYPED_TEST(EventTest, KeepsEveryLimit) {
   const auto body = []() -> Task<void, B> {
     Event<B> event(true);
     const auto wait = [&](auto limit) -> Task<bool, B> { co_return co_await event.wait(limit); };
-    const auto block = [&](Event<B>& blocked, Event<B>& unblock) -> Task<void, B> {
+    const trine_test::Block<B> block = [&](Event<B>& blocked, Event<B>& unblock) -> Task<void, B> {
       event.clear();
       blocked.set();
       co_await unblock.wait();
       event.set();
     };
-    const auto undo = [] {};
+    const trine_test::Undo undo = [] {};
     co_await trine_test::expect_keeps_limits<B>(wait, block, undo);
   };
   trine::run(body());
@@ -168,7 +168,7 @@ TYPED_TEST(EventTest, OneGivesUpAndTheOthersWaitOn) {
 TYPED_TEST(EventTest, AWaitWithoutLimitLastsUntilTheSet) {
   using B = TypeParam;
   const auto body = []() -> Task<void, B> {
-    for (int round = 0; round < 50; ++round) {
+    for (int round = 0; round < 50 && !::testing::Test::HasFailure(); ++round) {
       Event<B> event;
       Event<B> begun;
       std::atomic<bool> is_set = false;
@@ -377,7 +377,7 @@ TYPED_TEST(EventTest, MayBeDestroyedByTheLastOfSeveralWaiters) {
   using B = TypeParam;
   static constexpr int parties = 3;
   const auto body = []() -> Task<void, B> {
-    for (int round = 0; round < 100; ++round) {
+    for (int round = 0; round < 100 && !::testing::Test::HasFailure(); ++round) {
       auto event = std::make_unique<Event<B>>();
       Event<B>& reference = *event;
       std::atomic<int> left{parties};
@@ -408,7 +408,7 @@ TYPED_TEST(EventTest, MayBeSetInASignalHandler) {
     GTEST_SKIP() << "this backend does not promise it";
   } else {
     const auto body = []() -> Task<void, B> {
-      for (int round = 0; round < 50; ++round) {
+      for (int round = 0; round < 50 && !::testing::Test::HasFailure(); ++round) {
         Event<B> event;
         Event<B> begun;
         bool let_go = false;

@@ -119,8 +119,8 @@ TYPED_TEST(LockTest, LockKeepsEveryLimit) {
   const auto body = []() -> Task<void, B> {
     Lock<B> lock;
     const auto wait = [&](auto limit) -> Task<bool, B> { co_return co_await lock.lock(limit); };
-    const auto block = blocker(lock);
-    const auto undo = [&] { lock.unlock(); };
+    const trine_test::Block<B> block = blocker(lock);
+    const trine_test::Undo undo = [&] { lock.unlock(); };
     co_await trine_test::expect_keeps_limits<B>(wait, block, undo);
     EXPECT_FALSE(lock.locked());
   };
@@ -136,8 +136,8 @@ TYPED_TEST(LockTest, GuardKeepsEveryLimit) {
       EXPECT_EQ(static_cast<bool>(held), held.lock() == &lock);
       co_return held.release() != nullptr;
     };
-    const auto block = blocker(lock);
-    const auto undo = [&] { lock.unlock(); };
+    const trine_test::Block<B> block = blocker(lock);
+    const trine_test::Undo undo = [&] { lock.unlock(); };
     co_await trine_test::expect_keeps_limits<B>(wait, block, undo);
     EXPECT_FALSE(lock.locked());
   };
@@ -152,8 +152,8 @@ TYPED_TEST(LockTest, RecoverKeepsEveryLimit) {
       auto held = co_await lock.recover(limit);
       co_return held.release() != nullptr;
     };
-    const auto block = blocker(lock);
-    const auto undo = [&] { lock.unlock(); };
+    const trine_test::Block<B> block = blocker(lock);
+    const trine_test::Undo undo = [&] { lock.unlock(); };
     co_await trine_test::expect_keeps_limits<B>(wait, block, undo);
     EXPECT_FALSE(lock.locked());
   };
@@ -165,8 +165,8 @@ TYPED_TEST(LockTest, TryLockForKeepsItsDuration) {
   const auto body = []() -> Task<void, B> {
     Lock<B> lock;
     const auto wait = [&](auto limit) -> Task<bool, B> { co_return co_await lock.try_lock_for(limit); };
-    const auto block = blocker(lock);
-    const auto undo = [&] { lock.unlock(); };
+    const trine_test::Block<B> block = blocker(lock);
+    const trine_test::Undo undo = [&] { lock.unlock(); };
     co_await trine_test::expect_keeps_limits<B, trine_test::Durations>(wait, block, undo);
     EXPECT_FALSE(lock.locked());
   };
@@ -178,8 +178,8 @@ TYPED_TEST(LockTest, TryLockUntilKeepsItsTimePoint) {
   const auto body = []() -> Task<void, B> {
     Lock<B> lock;
     const auto wait = [&](auto limit) -> Task<bool, B> { co_return co_await lock.try_lock_until(limit); };
-    const auto block = blocker(lock);
-    const auto undo = [&] { lock.unlock(); };
+    const trine_test::Block<B> block = blocker(lock);
+    const trine_test::Undo undo = [&] { lock.unlock(); };
     co_await trine_test::expect_keeps_limits<B, trine_test::TimePoints>(wait, block, undo);
     EXPECT_FALSE(lock.locked());
   };
@@ -211,7 +211,7 @@ TYPED_TEST(LockTest, UnlockOfAFreeLockIsRefused) {
 TYPED_TEST(LockTest, HandsOff) {
   using B = TypeParam;
   const auto body = []() -> Task<void, B> {
-    for (int round = 0; round < 100; ++round) {
+    for (int round = 0; round < 100 && !::testing::Test::HasFailure(); ++round) {
       Lock<B> lock;
       int written = 0;
       co_await lock.lock();
@@ -306,7 +306,7 @@ TYPED_TEST(LockTest, AWaitThatGivesUpHasTakenNothing) {
 TYPED_TEST(LockTest, AnUnlockIsNotLostToAWaiterThatGivesUp) {
   using B = TypeParam;
   const auto body = []() -> Task<void, B> {
-    for (int round = 0; round < 200; ++round) {
+    for (int round = 0; round < 200 && !::testing::Test::HasFailure(); ++round) {
       Lock<B> lock;
       std::stop_source source;
       std::atomic<int> begun{0};

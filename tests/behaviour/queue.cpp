@@ -236,28 +236,36 @@ TYPED_TEST(QueueTest, operations_succeed_whatever_the_limit_if_they_can) {
 TYPED_TEST(QueueTest, operations_wait_under_limits_that_do_not_come) {
   using B = typename TypeParam::Backend;
   using Q = QueueOf<TypeParam>;
+  struct Shared {
+    Q queue{1};
+    trine::Event<B> full;
+    trine::Event<B> put;
+  };
   trine::run([]() -> trine::Task<void, B> {
     for (const Limit& limit : limits_that_never_come()) {
-      Q queue(1);
+      Shared shared;
       trine::TaskGroup<B> group;
-      // Puts one, takes one, marks both as done.
       group.spawn(
-          [](Q& q) -> trine::Task<void, B> {
+          [](Shared& s) -> trine::Task<void, B> {
             co_await linger<B>();
-            co_await q.put(1);
+            co_await s.queue.put(1);
+            co_await s.full.wait();
             co_await linger<B>();
-            co_await q.get();
+            co_await s.queue.get();
+            co_await s.put.wait();
             co_await linger<B>();
-            q.task_done();
-            q.task_done();
+            for (int i = 0; i < 3; ++i) s.queue.task_done();
           },
-          std::ref(queue));
+          std::ref(shared));
       const trine::Until until = limit.make();
-      const std::optional<int> got = co_await queue.get(until);
+      const std::optional<int> got = co_await shared.queue.get(until);
       EXPECT_EQ(got, 1) << limit.name;
-      const bool first = co_await queue.put(2, until);
-      EXPECT_TRUE(first) << limit.name;
-      const bool joined = co_await queue.join(until);
+      EXPECT_TRUE(shared.queue.try_put(2));
+      shared.full.set();
+      const bool put = co_await shared.queue.put(3, until);
+      EXPECT_TRUE(put) << limit.name;
+      shared.put.set();
+      const bool joined = co_await shared.queue.join(until);
       EXPECT_TRUE(joined) << limit.name;
       co_await group.join();
     }
@@ -884,19 +892,31 @@ TYPED_TEST(QueueTest, shutdown_releases_every_blocked_putter) {
 TYPED_TEST(QueueTest, shutdown_releases_a_put_many_that_has_put_a_part) {
   using B = typename TypeParam::Backend;
   using Q = QueueOf<TypeParam>;
+  struct Shared {
+    Q queue{2};
+    std::atomic<std::size_t> count{0};
+  };
   trine::run([]() -> trine::Task<void, B> {
-    Closing<Q> closing(2);
+    Shared shared;
     trine::TaskGroup<B> group;
-    spawn_call(group, closing, puts_five);
-    const bool full = co_await becomes<B>([&] { return closing.queue.full(); });
+    group.spawn(
+        [](Shared& s) -> trine::Task<void, B> {
+          // It tells how many it put; the next one finds the queue shut.
+          const std::size_t count = co_await puts_five(s.queue);
+          s.count = count;
+          const bool shut = co_await throws<trine::QueueShutdown, B>([&] { return puts_five(s.queue); });
+          EXPECT_TRUE(shut);
+        },
+        std::ref(shared));
+    const bool full = co_await becomes<B>([&] { return shared.queue.full(); });
     EXPECT_TRUE(full);
-    closing.queue.shutdown();
+    shared.queue.shutdown();
     const bool joined = co_await group.join(plenty);
     EXPECT_TRUE(joined);
-    EXPECT_EQ(closing.shut, 1);
-    EXPECT_EQ(closing.queue.size(), 2U);
-    const int first = co_await closing.queue.get();
-    const int second = co_await closing.queue.get();
+    EXPECT_EQ(shared.count, 2U);
+    EXPECT_EQ(shared.queue.size(), 2U);
+    const int first = co_await shared.queue.get();
+    const int second = co_await shared.queue.get();
     EXPECT_EQ(first + second, 21);
   }());
 }

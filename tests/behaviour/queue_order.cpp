@@ -512,6 +512,12 @@ TYPED_TEST(QueueItemsTest, of_a_put_many_before_the_one_that_throws_are_put) {
       const std::size_t count = co_await queue.put_many(items);
       EXPECT_EQ(count, 4U);
       EXPECT_EQ(values(queue), TypeParam::Kind::order(std::vector<int>({1, 2, 3, 4})));
+
+      items.at(2) = Fragile(Fragile::doomed);
+      const bool broke_later = co_await throws<Fragile::Broke, B>([&] { return queue.put_many(items); });
+      EXPECT_TRUE(broke_later);
+      EXPECT_EQ(queue.size(), 2U);
+      EXPECT_EQ(values(queue), TypeParam::Kind::order(std::vector<int>({1, 2})));
     }
     EXPECT_EQ(Fragile::alive, before);
   }());

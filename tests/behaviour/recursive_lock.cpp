@@ -121,7 +121,7 @@ TYPED_TEST(RecursiveLockTest, TheOwnerGoesDeeperWhateverTheLimit) {
       EXPECT_EQ(lock.depth(), 2U);
       co_return taken;
     };
-    const auto undo = [&] { lock.unlock(); };
+    const trine_test::Undo undo = [&] { lock.unlock(); };
     co_await trine_test::expect_succeeds<B>(wait, undo);
     EXPECT_EQ(lock.depth(), 1U);
     lock.unlock();
@@ -151,8 +151,8 @@ TYPED_TEST(RecursiveLockTest, LockKeepsEveryLimit) {
       EXPECT_EQ(lock.depth(), taken ? 1U : 0U);
       co_return taken;
     };
-    const auto block = blocker(lock);
-    const auto undo = [&] { lock.unlock(); };
+    const trine_test::Block<B> block = blocker(lock);
+    const trine_test::Undo undo = [&] { lock.unlock(); };
     co_await trine_test::expect_keeps_limits<B>(wait, block, undo);
     EXPECT_FALSE(lock.locked());
   };
@@ -169,8 +169,8 @@ TYPED_TEST(RecursiveLockTest, GuardKeepsEveryLimit) {
       EXPECT_EQ(lock.depth(), held ? 1U : 0U);
       co_return held.release() != nullptr;
     };
-    const auto block = blocker(lock);
-    const auto undo = [&] { lock.unlock(); };
+    const trine_test::Block<B> block = blocker(lock);
+    const trine_test::Undo undo = [&] { lock.unlock(); };
     co_await trine_test::expect_keeps_limits<B>(wait, block, undo);
     EXPECT_FALSE(lock.locked());
   };
@@ -186,8 +186,8 @@ TYPED_TEST(RecursiveLockTest, RecoverKeepsEveryLimit) {
       EXPECT_EQ(lock.depth(), held ? 1U : 0U);
       co_return held.release() != nullptr;
     };
-    const auto block = blocker(lock);
-    const auto undo = [&] { lock.unlock(); };
+    const trine_test::Block<B> block = blocker(lock);
+    const trine_test::Undo undo = [&] { lock.unlock(); };
     co_await trine_test::expect_keeps_limits<B>(wait, block, undo);
     EXPECT_FALSE(lock.locked());
   };
@@ -199,8 +199,8 @@ TYPED_TEST(RecursiveLockTest, TryLockForKeepsItsDuration) {
   const auto body = []() -> Task<void, B> {
     RecursiveLock<B> lock;
     const auto wait = [&](auto limit) -> Task<bool, B> { co_return co_await lock.try_lock_for(limit); };
-    const auto block = blocker(lock);
-    const auto undo = [&] { lock.unlock(); };
+    const trine_test::Block<B> block = blocker(lock);
+    const trine_test::Undo undo = [&] { lock.unlock(); };
     co_await trine_test::expect_keeps_limits<B, trine_test::Durations>(wait, block, undo);
     EXPECT_FALSE(lock.locked());
   };
@@ -212,8 +212,8 @@ TYPED_TEST(RecursiveLockTest, TryLockUntilKeepsItsTimePoint) {
   const auto body = []() -> Task<void, B> {
     RecursiveLock<B> lock;
     const auto wait = [&](auto limit) -> Task<bool, B> { co_return co_await lock.try_lock_until(limit); };
-    const auto block = blocker(lock);
-    const auto undo = [&] { lock.unlock(); };
+    const trine_test::Block<B> block = blocker(lock);
+    const trine_test::Undo undo = [&] { lock.unlock(); };
     co_await trine_test::expect_keeps_limits<B, trine_test::TimePoints>(wait, block, undo);
     EXPECT_FALSE(lock.locked());
   };
@@ -398,7 +398,7 @@ TYPED_TEST(RecursiveLockTest, AWaitThatGivesUpHasTakenNothing) {
 TYPED_TEST(RecursiveLockTest, AnUnlockIsNotLostToAWaiterThatGivesUp) {
   using B = TypeParam;
   const auto body = []() -> Task<void, B> {
-    for (int round = 0; round < 100; ++round) {
+    for (int round = 0; round < 100 && !::testing::Test::HasFailure(); ++round) {
       RecursiveLock<B> lock;
       std::stop_source source;
       bool patient_got = false;

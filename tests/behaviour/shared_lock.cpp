@@ -159,19 +159,19 @@ auto two_readers_inside(SharedLock<B>& lock) {
 
 template <class B, class Limits = trine_test::EveryLimit, class Wait>
 Task<void, B> writer_keeps_limits(SharedLock<B>& lock, const Wait& wait) {
-  const auto undo = [&] { lock.unlock(); };
-  const auto by_writer = writer_inside(lock);
+  const trine_test::Undo undo = [&] { lock.unlock(); };
+  const trine_test::Block<B> by_writer = writer_inside(lock);
   co_await trine_test::expect_keeps_limits<B, Limits>(wait, by_writer, undo);
   EXPECT_EQ(inside(lock), Inside::nobody);
-  const auto by_readers = two_readers_inside(lock);
+  const trine_test::Block<B> by_readers = two_readers_inside(lock);
   co_await trine_test::expect_keeps_limits<B, Limits>(wait, by_readers, undo);
   EXPECT_EQ(inside(lock), Inside::nobody);
 }
 
 template <class B, class Limits = trine_test::EveryLimit, class Wait>
 Task<void, B> reader_keeps_limits(SharedLock<B>& lock, const Wait& wait) {
-  const auto undo = [&] { lock.unlock_shared(); };
-  const auto by_writer = writer_inside(lock);
+  const trine_test::Undo undo = [&] { lock.unlock_shared(); };
+  const trine_test::Block<B> by_writer = writer_inside(lock);
   co_await trine_test::expect_keeps_limits<B, Limits>(wait, by_writer, undo);
   EXPECT_EQ(inside(lock), Inside::nobody);
   // Other readers are no hindrance.
@@ -328,7 +328,7 @@ TYPED_TEST(SharedLockTest, UnlockSharedWithoutAReaderIsRefused) {
 TYPED_TEST(SharedLockTest, HandsOff) {
   using B = TypeParam;
   const auto body = []() -> Task<void, B> {
-    for (int round = 0; round < 60; ++round) {
+    for (int round = 0; round < 60 && !::testing::Test::HasFailure(); ++round) {
       SharedLock<B> lock;
       int written = 0;
       co_await lock.lock();
@@ -420,7 +420,7 @@ TYPED_TEST(SharedLockTest, AWriterIsAlone) {
 TYPED_TEST(SharedLockTest, AWaitingWriterKeepsNewReadersOut) {
   using B = TypeParam;
   const auto body = []() -> Task<void, B> {
-    for (int round = 0; round < 20; ++round) {
+    for (int round = 0; round < 20 && !::testing::Test::HasFailure(); ++round) {
       SharedLock<B> lock;
       bool written = false;  // plain: the lock guards it
       co_await lock.lock_shared();
@@ -503,7 +503,7 @@ TYPED_TEST(SharedLockTest, ReadersDoNotStarveAWriter) {
 TYPED_TEST(SharedLockTest, AWriterThatGivesUpLetsReadersIn) {
   using B = TypeParam;
   const auto body = []() -> Task<void, B> {
-    for (int round = 0; round < 60; ++round) {
+    for (int round = 0; round < 60 && !::testing::Test::HasFailure(); ++round) {
       SharedLock<B> lock;
       std::stop_source source;
       co_await lock.lock_shared();
@@ -536,7 +536,7 @@ TYPED_TEST(SharedLockTest, AWriterThatGivesUpLetsReadersIn) {
 TYPED_TEST(SharedLockTest, AWriterThatGivesUpLetsTheNextWriterIn) {
   using B = TypeParam;
   const auto body = []() -> Task<void, B> {
-    for (int round = 0; round < 100; ++round) {
+    for (int round = 0; round < 100 && !::testing::Test::HasFailure(); ++round) {
       SharedLock<B> lock;
       std::stop_source source;
       const bool by_reader = round % 2 == 0;
@@ -582,7 +582,7 @@ TYPED_TEST(SharedLockTest, AWriterThatLeavesLetsAllReadersIn) {
   using B = TypeParam;
   static constexpr int parties = 4;
   const auto body = []() -> Task<void, B> {
-    for (int round = 0; round < 40; ++round) {
+    for (int round = 0; round < 40 && !::testing::Test::HasFailure(); ++round) {
       SharedLock<B> lock;
       std::atomic<int> entered{0};
       Event<B> all_inside;

@@ -357,7 +357,7 @@ TYPED_TEST(UntilTest, ATimePointIsTheSameForEachWait) {
 TYPED_TEST(UntilTest, MayBeShared) {
   using B = TypeParam;
   const auto body = []() -> Task<void, B> {
-    for (int round = 0; round < 20; ++round) {
+    for (int round = 0; round < 20 && !::testing::Test::HasFailure(); ++round) {
       Event<B> never;
       std::stop_source source;
       std::atomic<int> gave_up{0};
@@ -412,7 +412,7 @@ TYPED_TEST(UntilTest, AnOrphanedTokenIsNoLimit) {
 TYPED_TEST(UntilTest, AStopThatRacesWithSuccess) {
   using B = TypeParam;
   const auto body = []() -> Task<void, B> {
-    for (int round = 0; round < 200; ++round) {
+    for (int round = 0; round < 200 && !::testing::Test::HasFailure(); ++round) {
       Event<B> event;
       std::stop_source source;
       bool let_go = false;

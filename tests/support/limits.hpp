@@ -181,61 +181,98 @@ struct EveryLimit {
   }
 
  private:
-  // The tables are compiled once, and not for each operation that is checked.
   template <class B>
   using Erased = std::function<trine::Task<void, B>(const char*, trine::Until, Clock::time_point)>;
 };
 
-// What is checked. `wait(limit)` is a coroutine that does the operation once and says whether it succeeded. The functions
-// that are given here must outlive the returned task.
+// What is checked. The types are erased, so that the checks are compiled once and not for each operation and each limit.
+
+/// Does the operation once, with a certain limit, and says whether it succeeded.
+template <class B>
+using Attempt = std::function<trine::Task<bool, B>()>;
+
+/// Makes the operation impossible, sets the first event, awaits the second, and makes it possible again. Parties run it.
+template <class B>
+using Block = std::function<trine::Task<void, B>(trine::Event<B>& blocked, trine::Event<B>& unblock)>;
+
+/// Undoes a success of the operation.
+using Undo = std::function<void()>;
+
+template <class B>
+trine::Task<void, B> gives_up(const char* name, Attempt<B> attempt, Clock::time_point earliest) {
+  const bool done = co_await attempt();
+  EXPECT_FALSE(done) << name;
+  EXPECT_GE(Clock::now().time_since_epoch().count(), earliest.time_since_epoch().count()) << name << ": too early";
+}
+
+template <class B>
+trine::Task<void, B> succeeds(const char* name, Attempt<B> attempt, const Undo& undo) {
+  const bool done = co_await attempt();
+  EXPECT_TRUE(done) << name;
+  if (done) undo();
+}
+
+template <class B>
+trine::Task<void, B> succeeds_later(const char* name, Attempt<B> attempt, const Block<B>& block, const Undo& undo,
+                                    int round) {
+  trine::Event<B> blocked;
+  trine::Event<B> unblock;
+  trine::Event<B> begin;
+  trine::TaskGroup<B> group;
+  const auto later = [&]() -> trine::Task<void, B> {
+    co_await begin.wait();
+    dither(round);
+    unblock.set();
+  };
+  group.spawn(std::ref(block), std::ref(blocked), std::ref(unblock));
+  group.spawn(std::ref(later));
+  co_await blocked.wait();
+  begin.set();
+  const bool done = co_await attempt();
+  EXPECT_TRUE(done) << name;
+  if (done) undo();
+  co_await group.join();
+}
+
+template <class B>
+trine::Task<void, B> refuses(Attempt<B> attempt) {
+  bool refused = false;
+  try {
+    co_await attempt();
+  } catch (const std::invalid_argument&) {
+    refused = true;
+  }
+  EXPECT_TRUE(refused);
+}
+
+// For each of these, `wait(limit)` is a coroutine that does the operation once and says whether it succeeded. The functions
+// that are given must outlive the returned task.
 
 /// The operation can't be done: it gives up at each limit that comes, and not before.
 template <class B, class Limits = EveryLimit, class Wait>
 trine::Task<void, B> expect_gives_up(const Wait& wait) {
-  const auto check = [&wait](const char* name, auto limit, Clock::time_point earliest) -> trine::Task<void, B> {
-    const bool done = co_await wait(limit);
-    EXPECT_FALSE(done) << name;
-    EXPECT_GE(Clock::now().time_since_epoch().count(), earliest.time_since_epoch().count()) << name << ": too early";
+  const auto check = [&wait](const char* name, auto limit, Clock::time_point earliest) {
+    return gives_up<B>(name, [&wait, limit] { return wait(limit); }, earliest);
   };
   co_await Limits::template come<B>(check);
 }
 
-/// The operation can be done: it is, whatever the limit. undo() makes it possible again.
-template <class B, class Limits = EveryLimit, class Wait, class Undo>
+/// The operation can be done: it is, whatever the limit.
+template <class B, class Limits = EveryLimit, class Wait>
 trine::Task<void, B> expect_succeeds(const Wait& wait, const Undo& undo) {
-  const auto check = [&wait, &undo](const char* name, auto limit, Clock::time_point) -> trine::Task<void, B> {
-    const bool done = co_await wait(limit);
-    EXPECT_TRUE(done) << name;
-    if (done) undo();
+  const auto check = [&wait, &undo](const char* name, auto limit, Clock::time_point) {
+    return succeeds<B>(name, [&wait, limit] { return wait(limit); }, undo);
   };
   co_await Limits::template come<B>(check);
   co_await Limits::template stay_away<B>(check);
 }
 
-/// The operation becomes possible while it waits: it succeeds, though the limit has not come. A party runs `block(blocked,
-/// unblock)`, which makes it impossible, sets `blocked`, awaits `unblock`, and makes it possible.
-template <class B, class Limits = EveryLimit, class Wait, class Block, class Undo>
-trine::Task<void, B> expect_succeeds_later(const Wait& wait, const Block& block, const Undo& undo) {
+/// The operation becomes possible while it waits: it succeeds, though the limit has not come.
+template <class B, class Limits = EveryLimit, class Wait>
+trine::Task<void, B> expect_succeeds_later(const Wait& wait, const Block<B>& block, const Undo& undo) {
   int round = 0;
-  const auto check = [&](const char* name, auto limit, Clock::time_point) -> trine::Task<void, B> {
-    trine::Event<B> blocked;
-    trine::Event<B> unblock;
-    trine::Event<B> begin;
-    trine::TaskGroup<B> group;
-    const auto later = [&]() -> trine::Task<void, B> {
-      co_await begin.wait();
-      dither(round);
-      unblock.set();
-    };
-    group.spawn(std::ref(block), std::ref(blocked), std::ref(unblock));
-    group.spawn(std::ref(later));
-    co_await blocked.wait();
-    begin.set();
-    const bool done = co_await wait(limit);
-    EXPECT_TRUE(done) << name;
-    if (done) undo();
-    co_await group.join();
-    ++round;
+  const auto check = [&](const char* name, auto limit, Clock::time_point) {
+    return succeeds_later<B>(name, [&wait, limit] { return wait(limit); }, block, undo, round++);
   };
   co_await Limits::template stay_away<B>(check);
 }
@@ -263,50 +300,58 @@ trine::Task<void, B> expect_stops(const Wait& wait) {
   }
 }
 
-template <class B, class Wait, class Limit>
-trine::Task<void, B> expect_invalid_limit(const Wait& wait, Limit limit) {
-  bool refused = false;
-  try {
-    co_await wait(limit);
-  } catch (const std::invalid_argument&) {
-    refused = true;
-  }
-  EXPECT_TRUE(refused);
-}
-
-/// A limit that is not a number is refused, where it becomes an Until.
+/// A limit that is not a number is refused.
 template <class B, class Limits = EveryLimit, class Wait>
 trine::Task<void, B> expect_refuses_nan(const Wait& wait) {
   using namespace std::chrono;
   const duration<double> nan(std::numeric_limits<double>::quiet_NaN());
+  const duration<float, std::milli> another(std::numeric_limits<float>::quiet_NaN());
+  const time_point<Clock, duration<double>> steady(nan);
+  const time_point<WallClock, duration<double>> wall(nan);
   if constexpr (!std::is_same_v<Limits, TimePoints>) {
-    co_await expect_invalid_limit<B>(wait, nan);
-    co_await expect_invalid_limit<B>(wait, duration<float, std::milli>(std::numeric_limits<float>::quiet_NaN()));
-    co_await expect_invalid_limit<B>(wait, duration<long double>(std::numeric_limits<long double>::quiet_NaN()));
+    co_await refuses<B>([&] { return wait(nan); });
+    co_await refuses<B>([&] { return wait(another); });
   }
   if constexpr (!std::is_same_v<Limits, Durations>) {
-    co_await expect_invalid_limit<B>(wait, time_point<Clock, duration<double>>(nan));
-    co_await expect_invalid_limit<B>(wait, time_point<WallClock, duration<double>>(nan));
+    co_await refuses<B>([&] { return wait(steady); });
+    co_await refuses<B>([&] { return wait(wall); });
   }
 }
 
-/// All of the above, for an operation that can be done now.
-template <class B, class Limits = EveryLimit, class Wait, class Block, class Undo>
-trine::Task<void, B> expect_keeps_limits(const Wait& wait, const Block& block, const Undo& undo) {
+template <class B, class Limits, class Wait>
+trine::Task<void, B> expect_keeps_valid_limits(const Wait& wait, const Block<B>& block, const Undo& undo) {
   co_await expect_succeeds<B, Limits>(wait, undo);
+  trine::Event<B> blocked;
+  trine::Event<B> unblock;
+  trine::TaskGroup<B> group;
+  group.spawn(std::ref(block), std::ref(blocked), std::ref(unblock));
+  co_await blocked.wait();
+  co_await expect_gives_up<B, Limits>(wait);
+  if constexpr (std::is_same_v<Limits, EveryLimit>) co_await expect_stops<B>(wait);
+  unblock.set();
+  co_await group.join();
+  co_await expect_succeeds_later<B, Limits>(wait, block, undo);
+}
+
+/// All of the above, for an operation that can be done now.
+template <class B, class Limits = EveryLimit, class Wait>
+trine::Task<void, B> expect_keeps_limits(const Wait& wait, const Block<B>& block, const Undo& undo) {
   {
     trine::Event<B> blocked;
     trine::Event<B> unblock;
     trine::TaskGroup<B> group;
     group.spawn(std::ref(block), std::ref(blocked), std::ref(unblock));
     co_await blocked.wait();
-    co_await expect_gives_up<B, Limits>(wait);
-    if constexpr (std::is_same_v<Limits, EveryLimit>) co_await expect_stops<B>(wait);
     co_await expect_refuses_nan<B, Limits>(wait);
     unblock.set();
     co_await group.join();
   }
-  co_await expect_succeeds_later<B, Limits>(wait, block, undo);
+  if constexpr (std::is_same_v<Limits, EveryLimit>) {
+    const std::function<trine::Task<bool, B>(trine::Until)> erased = std::cref(wait);
+    co_await expect_keeps_valid_limits<B, Limits>(erased, block, undo);
+  } else {
+    co_await expect_keeps_valid_limits<B, Limits>(wait, block, undo);
+  }
 }
 
 }  // namespace trine_test

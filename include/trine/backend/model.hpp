@@ -11,11 +11,11 @@
 #include <memory>
 #include <source_location>
 #include <span>
+#include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include <trine/backend/blocking.hpp>
 #include <trine/model/explorer.hpp>
@@ -121,8 +121,8 @@ class Atomic {
 template <class T>
 class Cell {
  public:
-  Cell() = default;
-  explicit Cell(T value) : value_(std::move(value)) {}
+  Cell() : Cell(T{}) {}
+  explicit Cell(T value) : value_(std::move(value)) { be_written(Explorer::current()); }
   Cell(const Cell&) = delete;
   Cell& operator=(const Cell&) = delete;
 
@@ -130,7 +130,7 @@ class Cell {
     Explorer& explorer = Explorer::current();
     explorer.say_plain("reads", this, where);
     check_write(explorer);
-    reads_[explorer.self()] = explorer.known().clock(explorer.self());
+    reads_[explorer.self()] = explorer.moment();
     return value_;
   }
   [[nodiscard]] T& write(const Where& where = Where::current()) {
@@ -138,10 +138,11 @@ class Cell {
     explorer.say_plain("writes", this, where);
     check_write(explorer);
     for (std::size_t i = 0; i < most_threads; ++i) {
-      if (reads_[i] > explorer.known().clock(i)) explorer.find("data race: plain data are written while thread " + std::to_string(i) + " reads them");
+      if (i != explorer.self() && reads_[i] > explorer.known().clock(i)) {
+        explorer.find("data race: plain data are written while thread " + std::to_string(i) + " reads them");
+      }
     }
-    writer_ = explorer.self();
-    written_ = explorer.known().clock(writer_);
+    be_written(explorer);
     return value_;
   }
   [[nodiscard]] T get(const Where& where = Where::current()) const { return read(where); }
@@ -149,12 +150,17 @@ class Cell {
 
  private:
   void check_write(Explorer& explorer) const {
-    if (written_ > explorer.known().clock(writer_)) {
+    if (writer_ != explorer.self() && written_ > explorer.known().clock(writer_)) {
       explorer.find("data race: plain data are used while thread " + std::to_string(writer_) + " writes them");
     }
+    explorer.note(written_ * most_threads + writer_);  // so the histories tell in which order it was written
+  }
+  void be_written(Explorer& explorer) {
+    writer_ = explorer.self();
+    written_ = explorer.moment();
   }
 
-  T value_{};
+  T value_;
   std::size_t writer_ = 0;
   std::uint16_t written_ = 0;
   mutable std::array<std::uint16_t, most_threads> reads_{};
@@ -167,7 +173,8 @@ class Thread {
   template <class F>
     requires(!std::same_as<std::remove_cvref_t<F>, Thread>)
   explicit Thread(F&& function, const Where& where = Where::current())
-      : id_(Explorer::current().spawn(std::function<void()>(Shared(std::forward<F>(function))), where)), joinable_(true) {}
+      : id_(Explorer::current().spawn(std::make_unique<Running<std::remove_cvref_t<F>>>(std::forward<F>(function)), where)),
+        joinable_(true) {}
   Thread(Thread&& other) noexcept : id_(other.id_), joinable_(std::exchange(other.joinable_, false)) {}
   Thread& operator=(Thread&& other) noexcept {
     std::swap(id_, other.id_);
@@ -179,21 +186,20 @@ class Thread {
   }
 
   void join(const Where& where = Where::current()) {
+    if (!joinable_) throw std::logic_error("trine: model: a thread is joined that is not joinable");
     Explorer::current().join(id_, where);
     joinable_ = false;
   }
   [[nodiscard]] bool joinable() const noexcept { return joinable_; }
 
  private:
-  // std::function wants to copy; a thread's function need only be movable.
   template <class F>
-  struct Shared {
-    explicit Shared(F given) : function(std::make_shared<F>(std::move(given))) {}
-    void operator()() const { (*function)(); }
-    std::shared_ptr<F> function;
+  struct Running final : Runnable {
+    template <class G>
+    explicit Running(G&& given) : function(std::forward<G>(given)) {}
+    void run() override { std::invoke(function); }
+    F function;
   };
-  template <class F>
-  Shared(F) -> Shared<F>;
 
   std::size_t id_ = 0;
   bool joinable_ = false;
@@ -210,11 +216,15 @@ struct ModelledSleep {
   /// A limit that is reached may be reached at any time, or never, while the caller sleeps; one of zero at once.
   class Limit {
    public:
-    explicit Limit(const Until& until) : stop_(until.stop_token()), never_(until.never_but_for_stop()), passed_(until.passed()) {}
+    explicit Limit(const Until& until)
+        : stop_(until.stop_token()), never_(until.never_but_for_stop()), passed_(until.passed()) {
+      if (stop_.stop_possible()) Explorer::current().hidden_from_here();
+      Explorer::current().note(passed_ ? 7 : 9);
+    }
 
     [[nodiscard]] bool passed() const {
       const bool stopped = stop_.stop_requested();
-      Explorer::current().note(stopped ? 3 : 5, 0);
+      Explorer::current().note(stopped ? 3 : 5);
       return passed_ || stopped;
     }
     [[nodiscard]] const std::stop_token& stop_token() const noexcept { return stop_; }
@@ -229,15 +239,16 @@ struct ModelledSleep {
 
   static constexpr bool spins = false;
   static void pause() noexcept {}
-  static void yield() noexcept {}
+  static void yield(const Where& where = Where::current()) noexcept { Explorer::current().yield(where); }
   static constexpr std::size_t turn() noexcept { return 0; }
   static constexpr bool fences_others() noexcept { return true; }
   static void fence_others(const Where& where = Where::current()) { Explorer::current().fence_all(where); }
 
   static void sleep(std::span<const Sleep<Word>> words, Limit& limit, const Where& where = Where::current()) {
-    std::vector<Explorer::Watched> watched;
+    Explorer& explorer = Explorer::current();
+    auto& watched = explorer.watched();
     for (const auto& each : words) watched.push_back({each.word, each.word->location(), each.value});
-    if (Explorer::current().sleep(watched, !limit.never(), where)) limit.pass();
+    if (explorer.sleep(!limit.never(), where)) limit.pass();
   }
   /// In one step with whatever made the request: the standard library is not modelled, and must not be interrupted.
   static void set_and_wake(Word& word, std::uint32_t value) {

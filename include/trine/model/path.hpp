@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include <trine/model/view.hpp>
+
 namespace trine::modelling {
 
 /// The choices of one execution, in order. Going depth first through the tree of all choices means: replay all but the last
@@ -19,7 +22,8 @@ class Path {
  public:
   struct Choice {
     std::uint16_t taken;
-    std::uint16_t count;
+    std::uint16_t count;  // 0: not known, as the choice comes from a string
+    std::uint32_t mark;   // where the choice is made: another there means that the execution is not the one it should be
   };
 
   void rewind() noexcept { position_ = 0; }
@@ -33,15 +37,19 @@ class Path {
 
   /// One of `count`; `first` where it has not been chosen before. Nothing if the execution differs from the one that is
   /// replayed.
-  std::optional<std::size_t> choose(std::size_t count, std::size_t first = 0) {
+  std::optional<std::size_t> choose(std::size_t count, std::uint32_t mark, std::size_t first = 0) {
     if (position_ == choices_.size()) {
-      choices_.push_back({static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(count)});
-    } else if (choices_[position_].count != count && choices_[position_].count != 0) {
-      return {};
+      choices_.push_back({static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(count), mark});
+      ++position_;
+      return first;
     }
-    Choice& choice = choices_[position_++];
-    choice.count = static_cast<std::uint16_t>(count);
-    if (choice.taken >= count) return {};
+    Choice& choice = choices_[position_];
+    if (choice.count == 0) {
+      choice.count = static_cast<std::uint16_t>(count);
+      choice.mark = mark;
+    }
+    if (choice.count != count || choice.mark != mark || choice.taken >= count) return {};
+    ++position_;
     return choice.taken;
   }
 
@@ -54,7 +62,14 @@ class Path {
     return true;
   }
 
-  /// As a string: the choices, runs of zeros as `n*`.
+  /// What the choices were between, and where.
+  [[nodiscard]] std::uint32_t sum() const noexcept {
+    std::uint64_t result = position_;
+    for (std::size_t i = 0; i < position_; ++i) result = mix(result, choices_[i].mark + (std::uint64_t{choices_[i].count} << 32U));
+    return static_cast<std::uint32_t>(result);
+  }
+
+  /// As a string: the choices, runs of zeros as `n*`, and the sum.
   [[nodiscard]] std::string text() const {
     std::string result;
     std::size_t zeros = 0;
@@ -66,31 +81,43 @@ class Path {
       if (zeros != 0) result += std::to_string(std::exchange(zeros, 0)) + "*";
       result += std::to_string(choices_[i].taken) + ".";
     }
-    return result + "$";
+    if (zeros != 0) result += std::to_string(zeros) + "*";
+    return result + "$" + std::to_string(sum());
   }
 
-  /// From such a string; false: it is none.
-  bool parse(std::string_view text) {
+  /// From such a string: its sum; nothing: it is none.
+  std::optional<std::uint32_t> parse(std::string_view text) {
     clear();
-    if (!text.ends_with('$')) return false;
-    text.remove_suffix(1);
+    const std::size_t dollar = text.find('$');
+    if (dollar == std::string_view::npos) return {};
+    const std::optional<std::uint32_t> sum = number(text.substr(dollar + 1));
+    text = text.substr(0, dollar);
     while (!text.empty()) {
-      std::uint16_t number = 0;
-      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-      if (error != std::errc() || end == text.data() + text.size()) return false;
-      if (*end == '*') {
-        choices_.insert(choices_.end(), number, Choice{0, 0});
-      } else if (*end == '.') {
-        choices_.push_back({number, 0});
+      const std::size_t end = text.find_first_of("*.");
+      if (end == std::string_view::npos) return {};
+      const std::optional<std::uint32_t> value = number(text.substr(0, end));
+      if (!value || *value > most) return {};
+      if (text[end] == '*') {
+        if (choices_.size() + *value > most) return {};
+        choices_.insert(choices_.end(), *value, Choice{0, 0, 0});
       } else {
-        return false;
+        choices_.push_back({static_cast<std::uint16_t>(std::min<std::uint32_t>(*value, 0xffff)), 0, 0});
       }
-      text.remove_prefix(static_cast<std::size_t>(end - text.data()) + 1);
+      text.remove_prefix(end + 1);
     }
-    return true;
+    return sum;
+  }
+
+  static std::optional<std::uint32_t> number(std::string_view text) noexcept {
+    std::uint32_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size()) return {};
+    return value;
   }
 
  private:
+  static constexpr std::size_t most = 1'000'000;
+
   std::vector<Choice> choices_;
   std::size_t position_ = 0;
 };

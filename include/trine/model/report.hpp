@@ -22,14 +22,17 @@ struct Options {
   /// Whether executions that come to a state seen before end there. It needs all data that threads share to be in Atomic, Cell
   /// or the primitives, or to be read only after a join.
   bool merge_states = true;
-  /// Steps of one execution after which it is taken to run for ever.
+  /// Whether only one of the orders of steps that commute is looked at. Not done with a bound on preemptions, at random, or where
+  /// stop tokens are used.
+  bool reduce = true;
+  /// Steps of one execution after which it is taken to run for ever; at most 30'000.
   std::uint32_t steps = 10'000;
   /// When to stop short of the whole.
   std::uint64_t executions = std::numeric_limits<std::uint64_t>::max();
   std::chrono::nanoseconds time = std::chrono::nanoseconds::max();
-  /// Random walks instead of the whole: `executions` of them, from this seed (0: the whole).
+  /// Random walks instead of the whole, from this seed (0: the whole). There must be a limit of `executions` or `time`.
   std::uint64_t random_seed = 0;
-  /// One execution alone: Report::replay() of an earlier check of the same body.
+  /// One execution alone: Report::replay() of an earlier check of the same body. It has the bounds of that.
   std::string replay = {};
 };
 
@@ -53,7 +56,7 @@ class Report {
   [[nodiscard]] const std::string& replay() const noexcept { return replay_; }
 
  private:
-  friend class Explorer;
+  friend class Execution;
 
   bool complete_ = false;
   std::uint64_t executions_ = 0;

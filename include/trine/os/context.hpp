@@ -15,6 +15,7 @@
 #endif
 
 #if defined(TRINE_OS_ADDRESS_SANITIZER)
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 #if !defined(__x86_64__)
@@ -51,6 +52,9 @@ class Context {
       stack_.reset(new std::byte[stack_size]);
       size_ = stack_size;
     }
+#if defined(TRINE_OS_ADDRESS_SANITIZER)
+    __asan_unpoison_memory_region(stack_.get(), size_);  // what an earlier use has left there never returned
+#endif
     entry_ = entry;
     exceptions_ = {};
     make();
@@ -68,6 +72,16 @@ class Context {
 #else
     jump(from, to);
 #endif
+  }
+
+  /// The same for good: nobody will switch back to `from` unless it is prepared again.
+  [[noreturn]] static void leave(Context& from, Context& to) {
+    *reinterpret_cast<ExceptionState*>(__cxxabiv1::__cxa_get_globals()) = to.exceptions_;
+#if defined(TRINE_OS_ADDRESS_SANITIZER)
+    __sanitizer_start_switch_fiber(nullptr, to.bottom_, to.extent_);
+#endif
+    jump(from, to);
+    __builtin_unreachable();
   }
 
   /// To be called first of all by an entry function; `from` is the context that switched to it.

@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <trine/model/memory.hpp>
+#include <trine/model/path.hpp>
+#include <trine/model/report.hpp>
+#include <trine/model/schedule.hpp>
+#include <trine/model/seen.hpp>
+#include <trine/model/thread.hpp>
+#include <trine/model/trace.hpp>
+#include <trine/os/context.hpp>
+
+namespace trine::modelling {
+
+/// Runs a body again and again, each time with other choices, until there are none left: which thread goes on at each step,
+/// which store a load reads and where in the modification order a store goes, when a sleeper times out or wakes for no reason.
+///
+/// Threads are fibers of the calling thread, so an execution is deterministic but for its choices. An execution that comes to a
+/// state (memory, what each thread knows and all it has read) seen before ends there: it is drained, that is led to its end
+/// without choices, for its destructors to run. So is one in which something was found.
+class Execution {
+ public:
+  Execution() = default;
+  Execution(const Execution&) = delete;
+  Execution& operator=(const Execution&) = delete;
+
+  Report check(const Options& options, std::function<void()> body) {
+    if (active_ != nullptr) throw std::logic_error("trine: model::check() is called inside model::check()");
+    options_ = options;
+    options_.steps = std::min<std::uint32_t>(options_.steps, 30'000);  // clocks and indices of stores have sixteen bits
+    body_ = std::move(body);
+    const auto start = std::chrono::steady_clock::now();
+    explore(start);
+    if (!report_.finding_.empty()) tell();
+    report_.seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    report_.states_ = seen_.size();
+    return std::move(report_);
+  }
+
+  void find(const std::string& what) {
+    if (draining_ || !report_.finding_.empty()) return;
+    report_.finding_ = what;
+    if (trace_.on()) report_.trace_ = trace_.end(what);
+    draining_ = true;
+  }
+
+  /// Something that the running thread learns; executions in which it differs are different.
+  void note(std::uint64_t value) noexcept { me().history = mix(me().history, value); }
+
+ protected:
+  static Execution* active() noexcept { return active_; }
+
+  ThreadState& me() noexcept { return threads_.me(); }
+  [[nodiscard]] bool weak() const noexcept { return options_.weak_memory && !draining_; }
+
+  /// Each step begins here: it says what it will be, and others may go first.
+  void begin_step(Step step, std::uint64_t touches, const Where& where, bool is_sequential) {
+    ThreadState& self = me();
+    self.next = step;
+    self.touches = touches;
+    self.sequential = is_sequential;
+    if (++steps_here_ > options_.steps) too_long();
+    if (!draining_ || step == Step::yield || self.state != State::ready) go_on();
+    if (draining_) return;
+    trace_.at(where);
+    if (self.plain) ++self.knows.view.clock(threads_.running());
+    self.plain = false;
+    self.history = mix(self.history, static_cast<std::uint64_t>(step) + (touches << 8U));
+  }
+
+  /// Chooses who goes on, and switches to it if it is another.
+  void go_on() {
+    const std::size_t from = threads_.running();
+    const std::optional<std::size_t> next = draining_ ? threads_.any() : choose_next();
+    if (next && *next == from) return;
+    if (next) threads_.run(*next);
+    switch_to(threads_[from].context, next ? threads_[*next].context : host_, threads_[from].state == State::done);
+  }
+
+  std::size_t choose(std::size_t count) {
+    if (count == 1 || draining_) return 0;
+    return choose(count, random_ && engine_() % 10 >= 7 ? engine_() % count : 0);
+  }
+  std::size_t choose(std::size_t count, std::size_t first) {
+    const bool fresh = path_.fresh();
+    const std::uint32_t mark = (steps_here_ << 8U) ^ static_cast<std::uint32_t>(threads_.running() << 5U) ^
+                               static_cast<std::uint32_t>(me().next) ^ static_cast<std::uint32_t>(me().touches * 0x9e3779b1U);
+    if (fresh && replaying_) {
+      find(another_body);
+    } else if (const auto taken = path_.choose(count, mark, first)) {
+      return *taken;
+    } else {
+      find(replaying_ ? another_body : "the body is not deterministic: it had other choices than before");
+    }
+    return 0;
+  }
+
+  std::size_t add_thread(std::unique_ptr<Runnable> function) {
+    const std::size_t id = threads_.add(&Execution::run_thread, stack_size);
+    threads_[id].function = std::move(function);
+    ++threads_[id].knows.view.clock(id);
+    return id;
+  }
+
+  /// The running thread uses an object that is no more: it can't go on.
+  [[noreturn]] void lost() {
+    find("an object is used after its destruction");
+    abandon();
+  }
+
+  void say(std::memory_order order, const std::string& what, std::size_t location, const std::string& how) {
+    trace_.say(threads_.running(), order, what, location, how);
+  }
+
+ private:
+  static constexpr std::size_t stack_size = std::size_t{256} * 1024;
+  static constexpr const char* another_body = "the replay string is that of another body: it does not fit";
+
+  struct Activity {
+    explicit Activity(Execution* execution) noexcept { active_ = execution; }
+    Activity(const Activity&) = delete;
+    Activity& operator=(const Activity&) = delete;
+    ~Activity() { active_ = nullptr; }
+  };
+
+  // ---- one execution ----
+
+  void execute() {
+    memory_.clear();
+    threads_.clear();
+    steps_here_ = 0;
+    draining_ = false;
+    path_.rewind();
+    {
+      const Activity activity(this);
+      add_thread({});
+      threads_.run(0);
+      switch_to(host_, threads_[0].context, false);
+    }
+    ++report_.executions_;
+    // What a thread that could not be led to its end holds, is nobody's; but its function may go.
+    for (std::size_t i = 0; i < threads_.count(); ++i) threads_[i].function.reset();
+  }
+
+  void switch_to(os::Context& from, os::Context& to, bool for_ever) {
+    came_from_ = &from;
+    if (for_ever) {
+      os::Context::leave(from, to);
+    } else {
+      os::Context::change(from, to);
+    }
+  }
+
+  static void run_thread() {
+    Execution& execution = *active_;
+    os::Context::arrived(*execution.came_from_);
+    execution.run_function();
+    execution.go_on();  // never back
+    std::terminate();
+  }
+
+  void run_function() {
+    ThreadState& self = me();
+    try {
+      if (threads_.running() == 0) {
+        body_();
+      } else {
+        self.function->run();
+      }
+    } catch (const std::exception& e) {
+      find(std::string("an exception left a thread: ") + e.what());
+    } catch (...) {
+      find("an exception left a thread");
+    }
+    self.function.reset();
+    if (threads_.running() == 0) {
+      for (std::size_t i = 1; i < threads_.count(); ++i) {
+        if (!threads_[i].joined) find("thread " + std::to_string(i) + " was not joined: it is leaked");
+      }
+    }
+    if (self.plain) ++self.knows.view.clock(threads_.running());
+    self.plain = false;
+    threads_.finish();
+    if (trace_.on()) say(std::memory_order_relaxed, "ends", nowhere, "");
+  }
+
+  [[noreturn]] void abandon() {
+    switch_to(me().context, host_, true);
+    std::terminate();
+  }
+
+  void too_long() {
+    if (draining_) abandon();
+    find("the execution does not end: " + std::to_string(options_.steps) + " steps (a livelock?)");
+    steps_here_ = 0;
+  }
+
+  std::optional<std::size_t> choose_next() {
+    ++report_.steps_;
+    Schedule::Transitions possible;
+    bool pruned = false;
+    const std::size_t count = threads_.collect(possible, options_, reducing_, pruned);
+    if (count == 0 && !pruned) return nobody_can();
+    if (count == 0 || (count > 1 && come_before())) {
+      draining_ = true;
+      return threads_.any();
+    }
+    const std::size_t taken = count == 1 ? 0 : choose(count, random_ ? at_random(possible, count) : 0);
+    if (draining_) return threads_.any();
+    if (trace_.on() && possible[taken].how != How::goes_on) {
+      trace_.line("thread " + std::to_string(possible[taken].thread) +
+                  (possible[taken].how == How::times_out ? "  times out" : "  wakes for no reason"));
+    }
+    return threads_.take(possible, taken, memory_, reducing_);
+  }
+
+  std::optional<std::size_t> nobody_can() {
+    std::string who;
+    for (std::size_t i = 0; i < threads_.count(); ++i) {
+      const ThreadState& thread = threads_[i];
+      if (thread.state == State::asleep) {
+        who += " thread " + std::to_string(i) + " sleeps on #" + std::to_string(thread.on.front().location) + ";";
+      } else if (thread.state == State::joining) {
+        who += " thread " + std::to_string(i) + " waits for thread " + std::to_string(thread.joins) + ";";
+      }
+    }
+    if (!who.empty()) find("deadlock:" + who);
+    return {};
+  }
+
+  // Priorities that change now and then find bugs of small depth with known probability (S. Burckhardt et al., 2010).
+  std::size_t at_random(const Schedule::Transitions& possible, std::size_t count) {
+    std::size_t best = 0;
+    for (std::size_t i = 1; i < count; ++i) {
+      if (priority_[possible[i].thread] > priority_[possible[best].thread]) best = i;
+    }
+    if (engine_() % 16 == 0) priority_[possible[best].thread] = static_cast<std::uint32_t>(engine_()) >> 8U;
+    return engine_() % 16 == 0 ? engine_() % count : best;
+  }
+
+  // ---- states ----
+
+  bool come_before() {
+    if (!options_.merge_states || random_ || replaying_ || !path_.fresh()) return false;
+    forget_the_unreadable();
+    const std::uint64_t state = mix(memory_.hash(), threads_.hash(options_, memory_.size()));
+    return seen_.visit(state, threads_.sleep_set());
+  }
+
+  // Stores that no thread can read any more tell states apart that are the same.
+  void forget_the_unreadable() noexcept {
+    for (std::size_t location = 0; location < memory_.size(); ++location) {
+      std::size_t oldest = memory_[location].newest();
+      for (std::size_t i = 0; i < threads_.count() && memory_[location].alive; ++i) {
+        if (threads_[i].state != State::done) oldest = std::min<std::size_t>(oldest, threads_[i].knows.view.seen(location));
+      }
+      if (oldest == 0) continue;
+      memory_.drop(location, oldest);
+      for (std::size_t i = 0; i < threads_.count(); ++i) {
+        Knowledge& knows = threads_[i].knows;
+        for (View* view : {&knows.view, &knows.acquired, &knows.released, &knows.fresh}) {
+          Memory::drop_from(*view, location, oldest);
+        }
+      }
+    }
+  }
+
+  // ---- all executions ----
+
+  void explore(std::chrono::steady_clock::time_point start) {
+    random_ = options_.random_seed != 0;
+    const bool timed = options_.time != std::chrono::nanoseconds::max();
+    if (!options_.replay.empty()) return replay();
+    if (random_ && !timed && options_.executions == Options().executions) {
+      throw std::invalid_argument("trine: model: random walks need a limit");
+    }
+    reducing_ = options_.reduce && !random_ && options_.preemptions == Options::unbounded;
+    begin_anew();
+    for (;;) {
+      if (random_) new_walk();
+      execute();
+      if (!report_.finding_.empty()) return;
+      if (reducing_ && hidden_) {
+        reducing_ = false;
+        begin_anew();
+        continue;
+      }
+      if (!random_ && !path_.advance()) {
+        report_.complete_ = true;
+        return;
+      }
+      if (report_.executions_ >= options_.executions) return;
+      if (timed && report_.executions_ % 64 == 0 && std::chrono::steady_clock::now() - start >= options_.time) return;
+    }
+  }
+
+  void begin_anew() {
+    path_.clear();
+    seen_.clear();
+  }
+
+  void new_walk() {
+    engine_.seed(options_.random_seed + report_.executions_);
+    for (auto& priority : priority_) priority = static_cast<std::uint32_t>(engine_()) >> 4U;
+    path_.clear();
+  }
+
+  // ---- replay ----
+
+  // What decides which choices there are, and the choices.
+  [[nodiscard]] std::string replay_text() const {
+    return std::to_string(options_.preemptions + 1) + "," + std::to_string(options_.spurious_wakes) + "," +
+           std::to_string(options_.steps) + "," + (options_.weak_memory ? "1" : "0") + "," + (reducing_ ? "1" : "0") + ":" +
+           path_.text();
+  }
+
+  bool parse(std::string_view text) {
+    std::array<std::uint32_t, 5> numbers{};
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+      const std::size_t end = text.find(i + 1 < numbers.size() ? ',' : ':');
+      if (end == std::string_view::npos) return false;
+      const auto value = Path::number(text.substr(0, end));
+      if (!value || *value > 1'000'000) return false;
+      numbers[i] = *value;
+      text.remove_prefix(end + 1);
+    }
+    options_.preemptions = static_cast<int>(numbers[0]) - 1;
+    options_.spurious_wakes = static_cast<int>(numbers[1]);
+    options_.steps = std::min<std::uint32_t>(numbers[2], 30'000);
+    options_.weak_memory = numbers[3] != 0;
+    reducing_ = numbers[4] != 0;
+    const auto sum = path_.parse(text);
+    if (sum) replay_sum_ = *sum;
+    return sum.has_value();
+  }
+
+  void replay() {
+    if (!parse(options_.replay)) throw std::invalid_argument("trine: model: replay is not a replay string");
+    random_ = false;
+    replaying_ = true;
+    execute();
+    if (report_.finding_.empty() && (!path_.fresh() || path_.sum() != replay_sum_)) report_.finding_ = another_body;
+  }
+
+  // The failing execution once more, with its steps written down.
+  void tell() {
+    const std::uint64_t executions = report_.executions_;
+    const std::uint64_t steps = report_.steps_;
+    const std::string finding = std::exchange(report_.finding_, {});
+    report_.replay_ = replaying_ ? options_.replay : replay_text();
+    parse(report_.replay_);
+    random_ = false;
+    replaying_ = true;
+    trace_.begin();
+    execute();
+    if (report_.finding_ != finding) report_.trace_ = trace_.end(finding);
+    report_.finding_ = finding;
+    report_.executions_ = executions;
+    report_.steps_ = steps;
+  }
+
+  inline static thread_local Execution* active_ = nullptr;
+
+  Options options_;
+  std::function<void()> body_;
+  Report report_;
+  Path path_;
+  Seen seen_;
+  os::Context host_;
+  os::Context* came_from_ = &host_;
+  std::uint32_t steps_here_ = 0;
+  std::uint32_t replay_sum_ = 0;
+  bool random_ = false;
+  bool replaying_ = false;
+  bool reducing_ = false;
+  std::mt19937_64 engine_;
+  std::array<std::uint32_t, most_threads> priority_{};
+
+ protected:
+  Memory memory_;
+  Schedule threads_;
+  Trace trace_;
+  bool draining_ = false;  // the execution is led to its end without choices
+  bool hidden_ = false;    // something is not told by the steps
+};
+
+}  // namespace trine::modelling

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include <trine/model/memory.hpp>
+#include <trine/model/report.hpp>
+#include <trine/model/thread.hpp>
+
+namespace trine::modelling {
+
+enum class How : std::uint8_t { goes_on, times_out, wakes_for_nothing };
+
+/// One way in which an execution can go on.
+struct Transition {
+  std::uint8_t thread;
+  How how;
+};
+
+/// The threads of an execution, and who may go on.
+///
+/// The sleep set (P. Godefroid) holds threads whose next step has been looked at before others that commute with it: to do it
+/// after them leads to nothing new. A thread leaves the set when a step is done that does not commute with its own.
+class Schedule {
+ public:
+  using Transitions = std::array<Transition, 2 * most_threads>;
+
+  void clear() noexcept {
+    count_ = 0;
+    sleepers_.clear();
+    sleep_set_ = 0;
+    preemptions_ = spurious_ = 0;
+    changes_ = 0;
+  }
+
+  std::size_t add(void (*entry)(), std::size_t stack_size) {
+    const std::size_t id = count_++;
+    threads_[id].begin_anew(id);
+    threads_[id].context.prepare(entry, stack_size);
+    return id;
+  }
+
+  ThreadState& operator[](std::size_t id) noexcept { return threads_[id]; }
+  [[nodiscard]] std::size_t count() const noexcept { return count_; }
+  [[nodiscard]] std::size_t running() const noexcept { return running_; }
+  ThreadState& me() noexcept { return threads_[running_]; }
+  [[nodiscard]] const ThreadState& me() const noexcept { return threads_[running_]; }
+  void run(std::size_t id) noexcept { running_ = id; }
+  void changed() noexcept { ++changes_; }
+  [[nodiscard]] const std::vector<std::size_t>& sleepers() const noexcept { return sleepers_; }
+  [[nodiscard]] std::uint32_t sleep_set() const noexcept { return sleep_set_; }
+
+  [[nodiscard]] bool others_alive() const noexcept {
+    for (std::size_t i = 0; i < count_; ++i) {
+      if (i != running_ && threads_[i].state != State::done) return true;
+    }
+    return false;
+  }
+
+  void fall_asleep(bool may_time_out) {
+    me().state = State::asleep;
+    me().may_time_out = may_time_out;
+    me().timed_out = false;
+    me().next = Step::start;  // when it is woken it goes on to its next step, which others can't tell
+    me().touches = 0;
+    me().sequential = false;
+    sleepers_.push_back(running_);
+  }
+  void get_up(std::size_t id) {
+    threads_[id].state = State::ready;
+    std::erase(sleepers_, id);
+  }
+
+  /// The running thread is done: who waits for it may go on.
+  void finish() {
+    me().state = State::done;
+    me().next = Step::start;
+    me().touches = 0;
+    me().sequential = false;
+    changed();
+    for (std::size_t i = 0; i < count_; ++i) {
+      if (threads_[i].state == State::joining && threads_[i].joins == running_) threads_[i].state = State::ready;
+    }
+  }
+
+  /// The running thread has yielded, and now goes on: it may yield again when something has changed.
+  void yield_is_over() noexcept { me().round = changes_; }
+
+  /// All ways to go on, that of the running thread first and those of sleepers last. `pruned`: there were others, which lead to
+  /// nothing new.
+  std::size_t collect(Transitions& possible, const Options& options, bool reduce, bool& pruned) {
+    std::size_t count = 0;
+    const auto add = [&](std::size_t i) {
+      if (reduce && (sleep_set_ >> i & 1U) != 0) {
+        pruned = true;
+      } else {
+        possible[count++] = {static_cast<std::uint8_t>(i), How::goes_on};
+      }
+    };
+    const bool stays = can_stay();
+    if (stays) add(running_);
+    if (stays && options.preemptions != Options::unbounded && preemptions_ >= options.preemptions) return count;
+    for (std::size_t i = 0; i < count_; ++i) {
+      if (threads_[i].state == State::ready && !waits_for_change(i) && !(i == running_ && stays)) add(i);
+    }
+    if (count == 0 && !pruned) {  // those that look again and again, if nobody else can go on
+      for (std::size_t i = 0; i < count_; ++i) {
+        if (threads_[i].state == State::ready) add(i);
+      }
+    }
+    for (const std::size_t i : sleepers_) {
+      if (threads_[i].may_time_out) possible[count++] = {static_cast<std::uint8_t>(i), How::times_out};
+      if (spurious_ < options.spurious_wakes && (count != 0 || pruned)) {
+        possible[count++] = {static_cast<std::uint8_t>(i), How::wakes_for_nothing};
+      }
+    }
+    return count;
+  }
+
+  /// Goes the way number `taken`, after those before it.
+  std::size_t take(const Transitions& possible, std::size_t taken, const Memory& memory, bool reduce) {
+    const Transition& transition = possible[taken];
+    const std::size_t next = transition.thread;
+    if (next != running_ && can_stay()) ++preemptions_;
+    if (transition.how != How::goes_on) {
+      threads_[next].timed_out = transition.how == How::times_out;
+      if (transition.how == How::wakes_for_nothing) ++spurious_;
+      get_up(next);
+      sleep_set_ = 0;
+    }
+    if (!reduce || transition.how != How::goes_on) return next;
+    for (std::size_t i = 0; i < taken; ++i) sleep_set_ |= 1U << possible[i].thread;
+    for (std::size_t i = 0; i < count_ && sleep_set_ != 0; ++i) {
+      if ((sleep_set_ >> i & 1U) != 0 && (i == next || !commute(threads_[i], threads_[next], memory))) sleep_set_ &= ~(1U << i);
+    }
+    return next;
+  }
+
+  /// Who goes on when there is nothing to choose: all in turn, and sleepers when nobody else is left.
+  std::optional<std::size_t> any() {
+    if (me().state == State::ready && me().next != Step::yield) return running_;
+    for (std::size_t k = 1; k <= count_; ++k) {
+      const std::size_t i = (running_ + k) % count_;
+      if (threads_[i].state == State::ready) return i;
+    }
+    for (const std::size_t i : sleepers_) {
+      if (!threads_[i].may_time_out) continue;
+      threads_[i].timed_out = true;
+      get_up(i);
+      return i;
+    }
+    return {};
+  }
+
+  /// All that decides how the execution can go on, but for memory and what has no part in it: who runs, if it costs nothing to
+  /// let another run; how an object of plain data is used, which the histories tell.
+  [[nodiscard]] std::uint64_t hash(const Options& options, std::size_t locations) const noexcept {
+    std::uint64_t state = static_cast<std::uint64_t>(spurious_);
+    if (options.preemptions != Options::unbounded) state = mix(state, static_cast<std::uint64_t>(preemptions_) * 8 + running_);
+    for (std::size_t i = 0; i < count_; ++i) {
+      const ThreadState& thread = threads_[i];
+      state = mix(state, thread.knows.view.hash(locations));
+      state = mix(state, thread.history + static_cast<std::uint64_t>(thread.state) * 0x9ddfea08eb382d69U);
+      if (thread.state == State::done) continue;
+      state = mix(state, (static_cast<std::uint64_t>(thread.next) << 56U) ^ thread.touches ^
+                             (thread.timed_out ? 1ULL << 63U : 0) ^ (thread.plain ? 1ULL << 62U : 0) ^
+                             (thread.round == changes_ ? 1ULL << 61U : 0));
+      View learnt = thread.knows.acquired;
+      learnt.join(thread.knows.view);
+      state = mix(state, learnt.hash(locations));
+      state = mix(state, thread.knows.released.hash(locations));
+      if (thread.round != ~0U) state = mix(mix(state, thread.knows.fresh.hash(locations)), thread.looked);
+    }
+    for (const std::size_t i : sleepers_) state = mix(state, i);
+    return state;
+  }
+
+ private:
+  // A thread that yields says that it has looked in vain: it need not look again before something has changed since it began to.
+  [[nodiscard]] bool waits_for_change(std::size_t id) const noexcept {
+    return threads_[id].next == Step::yield && threads_[id].round == changes_;
+  }
+  [[nodiscard]] bool can_stay() const noexcept { return me().state == State::ready && me().next != Step::yield; }
+
+  std::array<ThreadState, most_threads> threads_;
+  std::size_t count_ = 0;
+  std::size_t running_ = 0;
+  std::vector<std::size_t> sleepers_;  // in the order in which they fell asleep
+  std::uint32_t sleep_set_ = 0;
+  std::uint32_t changes_ = 0;  // of memory, and of who is done
+  int preemptions_ = 0;
+  int spurious_ = 0;
+};
+
+}  // namespace trine::modelling
