@@ -194,29 +194,42 @@ void more_threads_than_parties() {
   model::check_that(went == 0 || went == 2);
 }
 
+// Two generations, whoever meets whom.
+template <class B>
+void four_for_two_places() {
+  trine::Barrier<B> barrier(2);
+  Thread one([&] { arrive(barrier); });
+  Thread other([&] { arrive(barrier); });
+  Thread third([&] { arrive(barrier); });
+  arrive(barrier);
+  one.join();
+  other.join();
+  third.join();
+  model::check_that(!barrier.broken() && barrier.waiting() == 0);
+}
+
 TEST(ModelBarrier, TwoParties) { prove_two(two_parties<model>); }
 TEST(ModelBarrier, TwoGenerations) { prove(2, 2, two_generations<model>, 0); }
-TEST(ModelBarrier, ThreeParties) { prove_three(three_parties<model>, 1, 0); }
+TEST(ModelBarrier, ThreeParties) { prove_three(three_parties<model>, 2, 0); }
 TEST(ModelBarrier, Action) { prove_two(action<model>); }
 TEST(ModelBarrier, ActionThrows) { prove(2, 2, action_throws<model>, 0); }
 TEST(ModelBarrier, TimeOut) { prove(2, 3, time_out<model>); }
 TEST(ModelBarrier, TimeOutBreaksForAll) {
-  prove_three(time_out_breaks_for_all<model>, 0, 0);
-  prove_three_in_sequence(time_out_breaks_for_all<model>, 2);
+  prove_three(time_out_breaks_for_all<model>, 2, 0);
+  prove_three_in_sequence(time_out_breaks_for_all<model>, 3);
 }
 TEST(ModelBarrier, Abort) {
-  prove_three(abort<model>, 0, 0);
-  prove_three_in_sequence(abort<model>, 2);
+  prove_three(abort<model>, 2, 0);
+  prove_three_in_sequence(abort<model>, 3);
 }
 TEST(ModelBarrier, Reset) { prove(2, 3, reset<model>); }
-TEST(ModelBarrier, ResetBesideANewParty) {
-  prove_three(reset_beside_a_new_party<model>, 0, 0);
-  prove_three_in_sequence(reset_beside_a_new_party<model>, 2);
-}
+TEST(ModelBarrier, ResetBesideANewParty) { prove_three_in_sequence(reset_beside_a_new_party<model>, 3); }
 TEST(ModelBarrier, MoreThreadsThanParties) {
-  prove_three(more_threads_than_parties<model>, 0, 0);
-  prove_three_in_sequence(more_threads_than_parties<model>, 2);
+  prove_three(more_threads_than_parties<model>, 2, 0);
+  prove_three_in_sequence(more_threads_than_parties<model>, 3);
 }
+
+TEST(ModelBarrier, FourForTwoPlaces) { prove(4, 0, four_for_two_places<model>, 0); }
 
 // ---- mutants ----
 
@@ -230,10 +243,11 @@ TEST(ModelBarrierMutant, LookWithoutAcquire) {
   caught_two({.file = here, .function = "WaitOperation::look(", .op = Op::load, .order = acquire, .weakened = relaxed},
              two_parties<mutated>, "data race");
 }
-// The sequentially consistent count inside orders what the parties do; but not the store that clears it.
+// For two parties alone: a third could miss the store that clears the count, which is not sequentially consistent.
 TEST(ModelBarrierMutant, GateWithoutAcquire) {
-  caught({.file = "/blocking.hpp", .function = "ShortLock::lock", .op = Op::compare_exchange, .order = acquire, .weakened = relaxed},
-         2, 2, two_generations<mutated>, "");
+  equivalent({.file = "/blocking.hpp", .function = "ShortLock::lock", .op = Op::compare_exchange, .order = acquire,
+              .weakened = relaxed},
+             2, 2, two_generations<mutated>, "the sequentially consistent count inside orders what two parties do");
 }
 TEST(ModelBarrierMutant, MarkForgotten) {
   caught_two({.file = here, .function = "::announce(", .op = Op::compare_exchange, .written = without<1>, .unmarked = 1},

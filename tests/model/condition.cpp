@@ -225,19 +225,19 @@ TEST(ModelCondition, NotifiedWithTheLockHeld) { prove_two(notified_with_the_lock
 TEST(ModelCondition, WithoutPredicate) { prove_two(without_predicate<model>); }
 TEST(ModelCondition, Recursive) { prove_two(recursive<model>); }
 TEST(ModelCondition, OneForEach) {
-  prove_three(one_for_each<model>, 1, 0);
+  prove_three(one_for_each<model>, 2, 0);
   prove_three_in_sequence(one_for_each<model>);
 }
 TEST(ModelCondition, TwoAtOnce) {
-  prove_three(two_at_once<model>, 1, 0);
+  prove_three(two_at_once<model>, 2, 0);
   prove_three_in_sequence(two_at_once<model>);
 }
 TEST(ModelCondition, AllAtOnce) {
-  prove_three(all_at_once<model>, 1, 0);
+  prove_three(all_at_once<model>, 2, 0);
   prove_three_in_sequence(all_at_once<model>);
 }
 TEST(ModelCondition, GiveUpBesideAnother) {
-  prove_three(give_up_beside_another<model>, 1, 0);
+  prove_three(give_up_beside_another<model>, 2, 0);
   prove_three_in_sequence(give_up_beside_another<model>);
 }
 TEST(ModelCondition, TimeOut) { prove_two(time_out<model>); }
@@ -264,9 +264,9 @@ TEST(ModelConditionMutant, WakesOneOfAll) {
 }
 // Who leaves counts itself out twice: the one who still sleeps seems not to be there.
 TEST(ModelConditionMutant, CountedOutTwice) {
-  caught_three({.file = here, .function = "::relock(", .op = Op::fetch_sub,
-                .written = [](std::uint32_t before, std::uint32_t) { return before < 2 ? 0U : before - 2; }},
-               one_for_each<mutated>, "deadlock", 1);
+  caught({.file = here, .function = "::relock(", .op = Op::fetch_sub,
+          .written = [](std::uint32_t before, std::uint32_t) { return before < 2 ? 0U : before - 2; }},
+         3, 2, one_for_each<mutated>, "deadlock", false);
 }
 // The lock orders everything: without its order the data race.
 TEST(ModelConditionMutant, LockWithoutRelease) {

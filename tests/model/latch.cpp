@@ -125,7 +125,10 @@ TEST(ModelLatch, CountDownPublishes) { prove_two(count_down_publishes<model>); }
 TEST(ModelLatch, TryWait) { prove_two(try_wait<model>); }
 TEST(ModelLatch, TwoCounters) { prove_three(two_counters<model>); }
 TEST(ModelLatch, TwoWaiters) { prove_three(two_waiters<model>); }
-TEST(ModelLatch, AllArrive) { prove_three(all_arrive<model>, 3, 0); }
+TEST(ModelLatch, AllArrive) {
+  prove_three(all_arrive<model>, 1, 0);
+  prove_three_in_sequence(all_arrive<model>);
+}
 TEST(ModelLatch, TimeOut) { prove_two(time_out<model>); }
 TEST(ModelLatch, TooMany) { prove_two(too_many<model>); }
 TEST(ModelLatch, DestroyedByTheWaiter) { prove_three(destroyed_by_the_waiter<model>); }

@@ -145,11 +145,11 @@ void destroyed_by_the_chooser() {
 TEST(ModelSelect, TwoEvents) { prove_two(two_events<model>); }
 TEST(ModelSelect, ExactlyOne) { prove_two(exactly_one<model>); }
 TEST(ModelSelect, EventOrTimeOut) { prove_two(event_or_time_out<model>); }
-TEST(ModelSelect, QueueOrPermit) { prove(2, 3, queue_or_permit<model>); }
+TEST(ModelSelect, QueueOrPermit) { prove(2, no_bound, queue_or_permit<model>); }
 TEST(ModelSelect, StopRequest) { prove_two(stop_request<model>); }
-TEST(ModelSelect, AgainstAnotherWaiter) { prove_three(against_another_waiter<model>, 2, 0); }
-TEST(ModelSelect, GiveUpAgainstAnotherWaiter) { prove_three(give_up_against_another_waiter<model>, 2, 0); }
-TEST(ModelSelect, Crossed) { prove_three(crossed<model>, 2, 0); }
+TEST(ModelSelect, AgainstAnotherWaiter) { prove_three(against_another_waiter<model>, 3, 0); }
+TEST(ModelSelect, GiveUpAgainstAnotherWaiter) { prove_three(give_up_against_another_waiter<model>, 3, 0); }
+TEST(ModelSelect, Crossed) { prove_three(crossed<model>, 3, 0); }
 TEST(ModelSelect, DestroyedByTheChooser) { prove_two(destroyed_by_the_chooser<model>); }
 
 // ---- mutants ----

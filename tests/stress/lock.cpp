@@ -116,7 +116,7 @@ TYPED_TEST(LockStress, short_lock_lets_one_in_at_a_time) {
       for (int i = 0; i < 200; ++i) {
         gate.lock();
         ++count;
-        gate.unlock(0);
+        gate.unlock();
       }
       mine += 200;
       me.dawdle();

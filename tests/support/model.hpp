@@ -159,8 +159,12 @@ class MutableAtomic : public trine::modelling::Atomic<T> {
     return update(Op::fetch_and, "fetch_and", order, where, [bits](T value) { return static_cast<T>(value & bits); });
   }
 
+  /// Whether the mutation has concerned this one.
+  [[nodiscard]] bool mutated() const noexcept { return mutated_ && mutation != nullptr; }
+
  private:
-  static T written(const Mutation* found, T before, T after) {
+  T written(const Mutation* found, T before, T after) {
+    mutated_ |= found != nullptr;
     if constexpr (std::integral<T>) {
       if (found != nullptr && found->written != nullptr) {
         return static_cast<T>(found->written(static_cast<std::uint32_t>(before), static_cast<std::uint32_t>(after)));
@@ -194,6 +198,8 @@ class MutableAtomic : public trine::modelling::Atomic<T> {
       return static_cast<std::uint64_t>(value);
     }
   }
+
+  bool mutated_ = false;
 };
 
 /// Whether the system of the mutated backend can put a fence into all other threads.
@@ -209,8 +215,9 @@ struct MutableSleep : trine::modelling::ModelledSleep {
 
   static void sleep(std::span<const trine::Sleep<Word>> words, Limit& limit, const Where& where = Where::current()) {
     std::vector<trine::Sleep<Base::Word>> seen;
-    const std::uint32_t unmarked = mutation != nullptr ? mutation->unmarked : 0;
-    for (const auto& each : words) seen.push_back({each.word, each.value & ~unmarked});
+    for (const auto& each : words) {
+      seen.push_back({each.word, each.word->mutated() ? each.value & ~mutation->unmarked : each.value});
+    }
     Base::sleep(seen, limit, where);
   }
   static void set_and_wake(Word& word, std::uint32_t value) {
@@ -311,11 +318,13 @@ inline void prove_three_in_sequence(const std::function<void()>& body, int bound
 }
 
 /// With the mutation the checker finds `expected` in the body, which is the same that was proved without.
-inline void caught(const Mutation& mutant, int threads, int bound, const std::function<void()>& body, std::string_view expected) {
+inline void caught(const Mutation& mutant, int threads, int bound, const std::function<void()>& body, std::string_view expected,
+                   bool weak_memory = true) {
   mutation = &mutant;
   mutated_operations = 0;
   model::Options options = bounded_by(bound);
   options.spurious_wakes = 0;
+  options.weak_memory = weak_memory;
   const auto report = model::check(options, body);
   mutation = nullptr;
   const std::string finding = report.finding();

@@ -14,22 +14,21 @@
 #include <stdexcept>
 #include <stop_token>
 #include <string>
-#include <type_traits>
-#include <utility>
-
 #include <trine/backend/blocking.hpp>
 #include <trine/model/explorer.hpp>
 #include <trine/model/report.hpp>
 #include <trine/sleep.hpp>
 #include <trine/until.hpp>
+#include <type_traits>
+#include <utility>
 
 namespace trine::modelling {
 
-/// An atomic variable of a checked body, with the interface of std::atomic. Every operation is a step at which another thread
-/// may go first, and behaves as the memory model of C++ allows.
-template <class T>
-class Atomic {
-  static_assert(sizeof(T) <= 8 && std::is_trivially_copyable_v<T>, "model::Atomic holds up to eight trivially copyable bytes");
+/// An atomic variable of a checked body, with the interface of std::atomic. Every operation is a step at which another
+/// thread may go first, and behaves as the memory model of C++ allows.
+template <class T> class Atomic {
+  static_assert(sizeof(T) <= 8 && std::is_trivially_copyable_v<T>,
+                "model::Atomic holds up to eight trivially copyable bytes");
 
  public:
   Atomic() : Atomic(T{}) {}
@@ -69,24 +68,20 @@ class Atomic {
                              const Where& where = Where::current()) {
     return compare_exchange_strong(expected, desired, order, failing(order), where);
   }
-  T fetch_add(T by, std::memory_order order = std::memory_order_seq_cst, const Where& where = Where::current())
-    requires std::integral<T>
-  {
+  T fetch_add(T by, std::memory_order order = std::memory_order_seq_cst,
+              const Where& where = Where::current()) requires std::integral<T> {
     return update(order, where, "fetch_add", [by](T value) { return static_cast<T>(value + by); });
   }
-  T fetch_sub(T by, std::memory_order order = std::memory_order_seq_cst, const Where& where = Where::current())
-    requires std::integral<T>
-  {
+  T fetch_sub(T by, std::memory_order order = std::memory_order_seq_cst,
+              const Where& where = Where::current()) requires std::integral<T> {
     return update(order, where, "fetch_sub", [by](T value) { return static_cast<T>(value - by); });
   }
-  T fetch_or(T bits, std::memory_order order = std::memory_order_seq_cst, const Where& where = Where::current())
-    requires std::integral<T>
-  {
+  T fetch_or(T bits, std::memory_order order = std::memory_order_seq_cst,
+             const Where& where = Where::current()) requires std::integral<T> {
     return update(order, where, "fetch_or", [bits](T value) { return static_cast<T>(value | bits); });
   }
-  T fetch_and(T bits, std::memory_order order = std::memory_order_seq_cst, const Where& where = Where::current())
-    requires std::integral<T>
-  {
+  T fetch_and(T bits, std::memory_order order = std::memory_order_seq_cst,
+              const Where& where = Where::current()) requires std::integral<T> {
     return update(order, where, "fetch_and", [bits](T value) { return static_cast<T>(value & bits); });
   }
 
@@ -107,8 +102,7 @@ class Atomic {
     if (order == std::memory_order_acq_rel) return std::memory_order_acquire;
     return order == std::memory_order_release ? std::memory_order_relaxed : order;
   }
-  template <class Change>
-  T update(std::memory_order order, const Where& where, const char* name, Change&& change) {
+  template <class Change> T update(std::memory_order order, const Where& where, const char* name, Change&& change) {
     return unpack(Explorer::current().update(location_, order, where, name,
                                              [&](std::uint64_t bits) { return pack(change(unpack(bits))); }));
   }
@@ -116,10 +110,9 @@ class Atomic {
   std::size_t location_;
 };
 
-/// Plain data of a checked body: two accesses of which one writes must be ordered by happens-before, or it is a data race, and
-/// found whatever the order in which they happened to be made.
-template <class T>
-class Cell {
+/// Plain data of a checked body: two accesses of which one writes must be ordered by happens-before, or it is a data race,
+/// and found whatever the order in which they happened to be made.
+template <class T> class Cell {
  public:
   Cell() : Cell(T{}) {}
   explicit Cell(T value) : value_(std::move(value)) { be_written(Explorer::current()); }
@@ -171,8 +164,8 @@ class Thread {
  public:
   Thread() = default;
   template <class F>
-    requires(!std::same_as<std::remove_cvref_t<F>, Thread>)
-  explicit Thread(F&& function, const Where& where = Where::current())
+  requires(!std::same_as<std::remove_cvref_t<F>, Thread>) explicit Thread(F&& function,
+                                                                          const Where& where = Where::current())
       : id_(Explorer::current().spawn(std::make_unique<Running<std::remove_cvref_t<F>>>(std::forward<F>(function)), where)),
         joinable_(true) {}
   Thread(Thread&& other) noexcept : id_(other.id_), joinable_(std::exchange(other.joinable_, false)) {}
@@ -193,10 +186,8 @@ class Thread {
   [[nodiscard]] bool joinable() const noexcept { return joinable_; }
 
  private:
-  template <class F>
-  struct Running final : Runnable {
-    template <class G>
-    explicit Running(G&& given) : function(std::forward<G>(given)) {}
+  template <class F> struct Running final : Runnable {
+    template <class G> explicit Running(G&& given) : function(std::forward<G>(given)) {}
     void run() override { std::invoke(function); }
     F function;
   };
@@ -208,10 +199,8 @@ class Thread {
 /// How a modelled thread sleeps.
 struct ModelledSleep {
   using Word = modelling::Atomic<std::uint32_t>;
-  template <class T>
-  using Atomic = modelling::Atomic<T>;
-  template <class T>
-  using Cell = modelling::Cell<T>;
+  template <class T> using Atomic = modelling::Atomic<T>;
+  template <class T> using Cell = modelling::Cell<T>;
 
   /// A limit that is reached may be reached at any time, or never, while the caller sleeps; one of zero at once.
   class Limit {
@@ -275,11 +264,11 @@ namespace trine {
 ///     });
 ///     if (!report.ok()) std::puts(report.trace().c_str());
 ///
-/// Every order in which the threads can go on, and every outcome that the memory model of C++ allows, is looked at, within the
-/// bounds of the Options. Found are failed checks, exceptions that leave a thread, data races on Cell, deadlocks and lost
-/// wake-ups, executions that do not end, objects used after their destruction, and leaked threads. The body must do the same
-/// in each execution but for the choices that the model makes: no clocks, no random numbers, no real threads. docs/verification.md
-/// says what the model can't see.
+/// Every order in which the threads can go on, and every outcome that the memory model of C++ allows, is looked at, within
+/// the bounds of the Options. Found are failed checks, exceptions that leave a thread, data races on Cell, deadlocks and
+/// lost wake-ups, executions that do not end, objects used after their destruction, and leaked threads. The body must do the
+/// same in each execution but for the choices that the model makes: no clocks, no random numbers, no real threads.
+/// docs/verification.md says what the model can't see.
 struct model : Blocking<modelling::ModelledSleep> {
   using Options = modelling::Options;
   using Report = modelling::Report;

@@ -14,8 +14,6 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <utility>
-
 #include <trine/model/memory.hpp>
 #include <trine/model/path.hpp>
 #include <trine/model/report.hpp>
@@ -24,15 +22,17 @@
 #include <trine/model/thread.hpp>
 #include <trine/model/trace.hpp>
 #include <trine/os/context.hpp>
+#include <utility>
 
 namespace trine::modelling {
 
 /// Runs a body again and again, each time with other choices, until there are none left: which thread goes on at each step,
-/// which store a load reads and where in the modification order a store goes, when a sleeper times out or wakes for no reason.
+/// which store a load reads and where in the modification order a store goes, when a sleeper times out or wakes for no
+/// reason.
 ///
-/// Threads are fibers of the calling thread, so an execution is deterministic but for its choices. An execution that comes to a
-/// state (memory, what each thread knows and all it has read) seen before ends there: it is drained, that is led to its end
-/// without choices, for its destructors to run. So is one in which something was found.
+/// Threads are fibers of the calling thread, so an execution is deterministic but for its choices. An execution that comes
+/// to a state (memory, what each thread knows and all it has read) seen before ends there: it is drained, that is led to its
+/// end without choices, for its destructors to run. So is one in which something was found.
 class Execution {
  public:
   Execution() = default;
@@ -98,11 +98,13 @@ class Execution {
   }
   std::size_t choose(std::size_t count, std::size_t first) {
     const bool fresh = path_.fresh();
-    const std::uint32_t mark = (steps_here_ << 8U) ^ static_cast<std::uint32_t>(threads_.running() << 5U) ^
-                               static_cast<std::uint32_t>(me().next) ^ static_cast<std::uint32_t>(me().touches * 0x9e3779b1U);
+    std::uint64_t mark = steps_here_ * most_threads + threads_.running();
+    for (std::size_t i = 0; i < threads_.count(); ++i) {
+      mark = mark * 0x9e3779b97f4a7c15U + threads_[i].touches * 16 + static_cast<std::uint64_t>(threads_[i].next);
+    }
     if (fresh && replaying_) {
       find(another_body);
-    } else if (const auto taken = path_.choose(count, mark, first)) {
+    } else if (const auto taken = path_.choose(count, static_cast<std::uint32_t>(mark >> 32U), first)) {
       return *taken;
     } else {
       find(replaying_ ? another_body : "the body is not deterministic: it had other choices than before");
@@ -257,27 +259,9 @@ class Execution {
 
   bool come_before() {
     if (!options_.merge_states || random_ || replaying_ || !path_.fresh()) return false;
-    forget_the_unreadable();
+    threads_.forget_the_unreadable(memory_);
     const std::uint64_t state = mix(memory_.hash(), threads_.hash(options_, memory_.size()));
     return seen_.visit(state, threads_.sleep_set());
-  }
-
-  // Stores that no thread can read any more tell states apart that are the same.
-  void forget_the_unreadable() noexcept {
-    for (std::size_t location = 0; location < memory_.size(); ++location) {
-      std::size_t oldest = memory_[location].newest();
-      for (std::size_t i = 0; i < threads_.count() && memory_[location].alive; ++i) {
-        if (threads_[i].state != State::done) oldest = std::min<std::size_t>(oldest, threads_[i].knows.view.seen(location));
-      }
-      if (oldest == 0) continue;
-      memory_.drop(location, oldest);
-      for (std::size_t i = 0; i < threads_.count(); ++i) {
-        Knowledge& knows = threads_[i].knows;
-        for (View* view : {&knows.view, &knows.acquired, &knows.released, &knows.fresh}) {
-          Memory::drop_from(*view, location, oldest);
-        }
-      }
-    }
   }
 
   // ---- all executions ----

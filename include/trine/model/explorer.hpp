@@ -12,10 +12,9 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <trine/model/execution.hpp>
 #include <utility>
 #include <vector>
-
-#include <trine/model/execution.hpp>
 
 namespace trine::modelling {
 
@@ -58,8 +57,8 @@ class Explorer : public Execution {
     if (trace_.on()) say(order, "store", location, " = " + number(value));
   }
 
-  template <class Change>
-  std::uint64_t update(std::size_t location, std::memory_order order, const Where& where, const char* name, Change&& change) {
+  template <class Change> std::uint64_t update(std::size_t location, std::memory_order order, const Where& where,
+                                               const char* name, Change&& change) {
     begin(Step::change, location, where, sequential(order));
     const std::size_t store = place_for(location, order);
     const std::uint64_t value = memory_.load(me().knows, location, store, order);
@@ -83,7 +82,8 @@ class Explorer : public Execution {
       if (trace_.on()) say(success, "compare_exchange", location, ": " + number(value) + " -> " + number(desired));
     } else {
       me().looked |= 1ULL << location;
-      if (trace_.on()) say(failure, "compare_exchange", location, " fails: " + number(value) + " is not " + number(expected));
+      if (trace_.on())
+        say(failure, "compare_exchange", location, " fails: " + number(value) + " is not " + number(expected));
     }
     expected = value;
     return same;
@@ -173,7 +173,8 @@ class Explorer : public Execution {
     ThreadState& self = me();
     for (std::size_t i = 0; i < memory_.size(); ++i) {
       if ((self.looked >> i & 1U) == 0) continue;
-      self.knows.fresh.seen(i) = static_cast<std::uint16_t>(std::max<std::size_t>(self.knows.fresh.seen(i), memory_[i].newest()));
+      self.knows.fresh.seen(i) =
+          static_cast<std::uint16_t>(std::max<std::size_t>(self.knows.fresh.seen(i), memory_[i].newest()));
     }
     self.looked = 0;
     begin(Step::yield, nowhere, where);
@@ -191,8 +192,8 @@ class Explorer : public Execution {
   [[nodiscard]] std::size_t self() const noexcept { return threads_.running(); }
   [[nodiscard]] const View& known() const noexcept { return threads_.me().knows.view; }
 
-  /// The moment of a use of plain data, on the caller's clock. What it does in its next step comes after it, what it did in the
-  /// last one before.
+  /// The moment of a use of plain data, on the caller's clock. What it does in its next step comes after it, what it did in
+  /// the last one before.
   std::uint16_t moment() noexcept {
     me().plain = true;
     return static_cast<std::uint16_t>(known().clock(self()) + 1);
@@ -201,8 +202,8 @@ class Explorer : public Execution {
   void say_plain(std::string_view what, const void* address, const Where& where) {
     if (!trace_.on()) return;
     trace_.at(where);
-    say(std::memory_order_relaxed, std::string(what) + " plain data at " + hexadecimal(reinterpret_cast<std::uintptr_t>(address)),
-        nowhere, "");
+    say(std::memory_order_relaxed,
+        std::string(what) + " plain data at " + hexadecimal(reinterpret_cast<std::uintptr_t>(address)), nowhere, "");
   }
 
  private:

@@ -5,9 +5,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
-
 #include <trine/model/view.hpp>
+#include <vector>
 
 namespace trine::modelling {
 
@@ -27,7 +26,8 @@ struct Store {
   bool follows = false;  // written by a read-modify-write that read the one before: nothing may come between
 };
 
-/// An atomic variable: all its values in modification order, and what the order of sequentially consistent operations demands.
+/// An atomic variable: all its values in modification order, and what the order of sequentially consistent operations
+/// demands.
 struct Location {
   std::vector<Store> stores;
   std::uint16_t sequential = 0;  // no sequentially consistent operation to come may read or be placed before this store
@@ -46,8 +46,8 @@ struct Knowledge {
 };
 
 /// The memory of an execution, after the view-based semantics of J. Kang et al., "A Promising Semantics for Relaxed-Memory
-/// Concurrency" (2017), without promises: a load may read any store that coherence allows, a store or read-modify-write may go
-/// anywhere in the modification order that coherence allows. Sequentially consistent operations are ordered as they are
+/// Concurrency" (2017), without promises: a load may read any store that coherence allows, a store or read-modify-write may
+/// go anywhere in the modification order that coherence allows. Sequentially consistent operations are ordered as they are
 /// executed, and follow the coherence of that order as C++20 demands (P0668).
 class Memory {
  public:
@@ -86,7 +86,8 @@ class Memory {
 
   /// Whether all that may follow from reading this store may follow as well from reading an older one, not before `oldest`:
   /// one of the same value that teaches the reader no more.
-  [[nodiscard]] bool needless(const Knowledge& who, std::size_t location, std::size_t store, std::size_t oldest) const noexcept {
+  [[nodiscard]] bool needless(const Knowledge& who, std::size_t location, std::size_t store,
+                              std::size_t oldest) const noexcept {
     const auto& stores = locations_[location].stores;
     for (std::size_t i = oldest; i < store; ++i) {
       if (stores[i].value == stores[store].value && stores[i].release.within(stores[store].release, who.view)) return true;

@@ -9,10 +9,9 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <trine/model/view.hpp>
 #include <utility>
 #include <vector>
-
-#include <trine/model/view.hpp>
 
 namespace trine::modelling {
 
@@ -65,7 +64,8 @@ class Path {
   /// What the choices were between, and where.
   [[nodiscard]] std::uint32_t sum() const noexcept {
     std::uint64_t result = position_;
-    for (std::size_t i = 0; i < position_; ++i) result = mix(result, choices_[i].mark + (std::uint64_t{choices_[i].count} << 32U));
+    for (std::size_t i = 0; i < position_; ++i)
+      result = mix(result, choices_[i].mark + (std::uint64_t{choices_[i].count} << 32U));
     return static_cast<std::uint32_t>(result);
   }
 

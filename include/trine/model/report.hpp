@@ -19,11 +19,11 @@ struct Options {
   int spurious_wakes = 1;
   /// Whether loads and stores may behave as the memory model of C++ allows; else all are sequentially consistent.
   bool weak_memory = true;
-  /// Whether executions that come to a state seen before end there. It needs all data that threads share to be in Atomic, Cell
-  /// or the primitives, or to be read only after a join.
+  /// Whether executions that come to a state seen before end there. It needs all data that threads share to be in Atomic,
+  /// Cell or the primitives, or to be read only after a join.
   bool merge_states = true;
-  /// Whether only one of the orders of steps that commute is looked at. Not done with a bound on preemptions, at random, or where
-  /// stop tokens are used.
+  /// Whether only one of the orders of steps that commute is looked at. Not done with a bound on preemptions, at random, or
+  /// where stop tokens are used.
   bool reduce = true;
   /// Steps of one execution after which it is taken to run for ever; at most 30'000.
   std::uint32_t steps = 10'000;

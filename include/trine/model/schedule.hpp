@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <vector>
-
 #include <trine/model/memory.hpp>
 #include <trine/model/report.hpp>
 #include <trine/model/thread.hpp>
+#include <vector>
 
 namespace trine::modelling {
 
@@ -23,8 +23,8 @@ struct Transition {
 
 /// The threads of an execution, and who may go on.
 ///
-/// The sleep set (P. Godefroid) holds threads whose next step has been looked at before others that commute with it: to do it
-/// after them leads to nothing new. A thread leaves the set when a step is done that does not commute with its own.
+/// The sleep set (P. Godefroid) holds threads whose next step has been looked at before others that commute with it: to do
+/// it after them leads to nothing new. A thread leaves the set when a step is done that does not commute with its own.
 class Schedule {
  public:
   using Transitions = std::array<Transition, 2 * most_threads>;
@@ -90,8 +90,8 @@ class Schedule {
   /// The running thread has yielded, and now goes on: it may yield again when something has changed.
   void yield_is_over() noexcept { me().round = changes_; }
 
-  /// All ways to go on, that of the running thread first and those of sleepers last. `pruned`: there were others, which lead to
-  /// nothing new.
+  /// All ways to go on, that of the running thread first and those of sleepers last. `pruned`: there were others, which lead
+  /// to nothing new.
   std::size_t collect(Transitions& possible, const Options& options, bool reduce, bool& pruned) {
     std::size_t count = 0;
     const auto add = [&](std::size_t i) {
@@ -135,7 +135,8 @@ class Schedule {
     if (!reduce || transition.how != How::goes_on) return next;
     for (std::size_t i = 0; i < taken; ++i) sleep_set_ |= 1U << possible[i].thread;
     for (std::size_t i = 0; i < count_ && sleep_set_ != 0; ++i) {
-      if ((sleep_set_ >> i & 1U) != 0 && (i == next || !commute(threads_[i], threads_[next], memory))) sleep_set_ &= ~(1U << i);
+      if ((sleep_set_ >> i & 1U) != 0 && (i == next || !commute(threads_[i], threads_[next], memory)))
+        sleep_set_ &= ~(1U << i);
     }
     return next;
   }
@@ -156,11 +157,12 @@ class Schedule {
     return {};
   }
 
-  /// All that decides how the execution can go on, but for memory and what has no part in it: who runs, if it costs nothing to
-  /// let another run; how an object of plain data is used, which the histories tell.
+  /// All that decides how the execution can go on, but for memory and what has no part in it: who runs, if it costs nothing
+  /// to let another run; how an object of plain data is used, which the histories tell.
   [[nodiscard]] std::uint64_t hash(const Options& options, std::size_t locations) const noexcept {
     std::uint64_t state = static_cast<std::uint64_t>(spurious_);
-    if (options.preemptions != Options::unbounded) state = mix(state, static_cast<std::uint64_t>(preemptions_) * 8 + running_);
+    if (options.preemptions != Options::unbounded)
+      state = mix(state, static_cast<std::uint64_t>(preemptions_) * 8 + running_);
     for (std::size_t i = 0; i < count_; ++i) {
       const ThreadState& thread = threads_[i];
       state = mix(state, thread.knows.view.hash(locations));
@@ -179,8 +181,27 @@ class Schedule {
     return state;
   }
 
+  /// Stores that no thread can read any more tell states apart that are the same.
+  void forget_the_unreadable(Memory& memory) noexcept {
+    for (std::size_t location = 0; location < memory.size(); ++location) {
+      std::size_t oldest = memory[location].newest();
+      for (std::size_t i = 0; i < count_ && memory[location].alive; ++i) {
+        if (threads_[i].state != State::done) oldest = std::min<std::size_t>(oldest, threads_[i].knows.view.seen(location));
+      }
+      if (oldest == 0) continue;
+      memory.drop(location, oldest);
+      for (std::size_t i = 0; i < count_; ++i) {
+        Knowledge& knows = threads_[i].knows;
+        for (View* view : {&knows.view, &knows.acquired, &knows.released, &knows.fresh}) {
+          Memory::drop_from(*view, location, oldest);
+        }
+      }
+    }
+  }
+
  private:
-  // A thread that yields says that it has looked in vain: it need not look again before something has changed since it began to.
+  // A thread that yields says that it has looked in vain: it need not look again before something has changed since it began
+  // to.
   [[nodiscard]] bool waits_for_change(std::size_t id) const noexcept {
     return threads_[id].next == Step::yield && threads_[id].round == changes_;
   }

@@ -17,7 +17,8 @@ class Seen {
 
   [[nodiscard]] std::size_t size() const noexcept { return count_; }
 
-  /// Whether all that can follow from here but for the steps `left_out` has been, or is being, looked at. If not, it will be.
+  /// Whether all that can follow from here but for the steps `left_out` has been, or is being, looked at. If not, it will
+  /// be.
   bool visit(std::uint64_t state, std::uint32_t left_out) {
     if (state == 0) state = 1;  // zero marks what is free
     Entry& entry = find(state);

@@ -4,10 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <vector>
-
 #include <trine/model/memory.hpp>
 #include <trine/os/context.hpp>
+#include <vector>
 
 namespace trine::modelling {
 

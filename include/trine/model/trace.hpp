@@ -9,7 +9,6 @@
 #include <source_location>
 #include <string>
 #include <string_view>
-
 #include <trine/model/memory.hpp>
 
 namespace trine::modelling {
@@ -52,7 +51,8 @@ class Trace {
   }
 
   /// What a thread does, where it is written. `location`: or nowhere.
-  void say(std::size_t thread, std::memory_order order, const std::string& what, std::size_t location, const std::string& how) {
+  void say(std::size_t thread, std::memory_order order, const std::string& what, std::size_t location,
+           const std::string& how) {
     std::string text = "thread " + std::to_string(thread) + "  " + what;
     if (location != nowhere) text += " #" + std::to_string(location);
     text += how;

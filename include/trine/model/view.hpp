@@ -57,8 +57,7 @@ struct View {
   }
 
  private:
-  template <std::size_t first>
-  void join_from(const View& other) noexcept {
+  template <std::size_t first> void join_from(const View& other) noexcept {
     for (std::size_t i = first; i < most_threads + most_locations; ++i) {
       const std::uint16_t theirs = other.at[i];
       at[i] = at[i] < theirs ? theirs : at[i];

@@ -38,8 +38,8 @@ extern "C" __cxa_eh_globals* __cxa_get_globals() noexcept;
 
 namespace trine::os {
 
-/// A stack of its own on which a function runs, and from which one switches to another and back, within one thread. A context
-/// made by the default constructor stands for the stack of whoever switches away from it.
+/// A stack of its own on which a function runs, and from which one switches to another and back, within one thread. A
+/// context made by the default constructor stands for the stack of whoever switches away from it.
 class Context {
  public:
   Context() = default;
