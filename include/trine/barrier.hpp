@@ -112,9 +112,8 @@ class Barrier {
 
     void break_now(bool leave_too) {
       gate.lock();
-      std::uint32_t before = become(broken_bit);
-      if (leave_too) before |= leave();
-      open_gate_and_wake(before);
+      const std::uint32_t before = become(broken_bit);
+      open_gate_and_wake(leave_too ? before | leave() : before);
     }
 
     void reset() {
@@ -176,10 +175,8 @@ class Barrier<B>::WaitOperation : public OperationOf<std::ptrdiff_t, B> {
       look();
       return true;
     }
-    std::uint32_t before = state_->become(broken_bit);
-    before |= state_->leave();
     stage_ = Stage::broken;
-    state_->open_gate_and_wake(before);
+    state_->open_gate_and_wake(state_->become(broken_bit) | state_->leave());
     return true;
   }
 

@@ -13,6 +13,7 @@
 
 #include <trine/backend.hpp>
 #include <trine/error.hpp>
+#include <trine/queue_join.hpp>
 #include <trine/queue_operations.hpp>
 #include <trine/queue_state.hpp>
 #include <trine/until.hpp>

@@ -1006,7 +1006,8 @@ TYPED_TEST(ConditionTest, CPython_ConditionTests_test_unacquired_notify) {
   EXPECT_NO_THROW(condition.notify_all());
 }
 
-// Five parties wait twice; 3, 5 and all are notified. Phases are told apart by a number that changes with the lock held.
+// Five parties wait twice; 3, 5 and all are notified. Phases are told apart by a number that changes with the lock
+// held.
 template <class L, class B>
 Task<void, B> check_notify(L& lock, Condition<B>& condition) {
   static constexpr int parties = 5;

@@ -557,8 +557,8 @@ TYPED_TEST(EventTest, CPython_EventTests_test_timeout) {
   trine::run(body());
 }
 
-// All have begun to wait before the one pulse: it comes after each party's wait has lasted for a while, and whoever had not
-// begun by then is let go by a later pulse.
+// All have begun to wait before the one pulse: it comes after each party's wait has lasted for a while, and whoever
+// had not begun by then is let go by a later pulse.
 TYPED_TEST(EventTest, CPython_EventTests_test_set_and_clear) {
   using B = TypeParam;
   static constexpr int parties = 5;
@@ -584,7 +584,7 @@ TYPED_TEST(EventTest, CPython_EventTests_test_set_and_clear) {
   trine::run(body());
 }
 
-// CPython's EventTests that are left out: test_at_fork_reinit (reinitialises the lock inside; there is none), test_repr (no
-// text form).
+// CPython's EventTests that are left out: test_at_fork_reinit (reinitialises the lock inside; there is none),
+// test_repr (no text form).
 
 }  // namespace

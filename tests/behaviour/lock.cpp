@@ -899,8 +899,9 @@ TYPED_TEST(LockTest, CPython_LockTests_test_state_after_timeout) {
   trine::run(body());
 }
 
-// CPython's cases that are left out: BaseLockTests test_repr (no text form), test_thread_leak (no thread objects are made),
-// test_weakref_exists and test_weakref_deleted (no weak references), and of test_timeout the refused combinations (there is
-// one limit, any number is good); LockTests test_at_fork_reinit (a child does not repair its parent's locks).
+// CPython's cases that are left out: BaseLockTests test_repr (no text form), test_thread_leak (no thread objects are
+// made), test_weakref_exists and test_weakref_deleted (no weak references), and of test_timeout the refused
+// combinations (there is one limit, any number is good); LockTests test_at_fork_reinit (a child does not repair its
+// parent's locks).
 
 }  // namespace

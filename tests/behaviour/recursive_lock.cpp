@@ -882,8 +882,9 @@ TYPED_TEST(RecursiveLockTest, CPython_RLockTests_test__is_owned) {
   trine::run(body());
 }
 
-// CPython's cases that are left out: BaseLockTests test_constructor (each test makes a lock), test_repr and test_locked_repr
-// (no text form), test_thread_leak (no thread objects are made), test_weakref_exists and test_weakref_deleted (no weak
-// references), and of test_timeout the refused combinations (there is one limit, any number is good).
+// CPython's cases that are left out: BaseLockTests test_constructor (each test makes a lock), test_repr and
+// test_locked_repr (no text form), test_thread_leak (no thread objects are made), test_weakref_exists and
+// test_weakref_deleted (no weak references), and of test_timeout the refused combinations (there is one limit, any
+// number is good).
 
 }  // namespace

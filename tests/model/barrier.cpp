@@ -210,22 +210,22 @@ void four_for_two_places() {
 
 TEST(ModelBarrier, TwoParties) { prove_two(two_parties<model>); }
 TEST(ModelBarrier, TwoGenerations) { prove(2, 2, two_generations<model>, 0); }
-TEST(ModelBarrier, ThreeParties) { prove_three(three_parties<model>, 2, 0); }
+TEST(ModelBarrier, ThreeParties) { prove_three(three_parties<model>, 1, 0); }
 TEST(ModelBarrier, Action) { prove_two(action<model>); }
 TEST(ModelBarrier, ActionThrows) { prove(2, 2, action_throws<model>, 0); }
 TEST(ModelBarrier, TimeOut) { prove(2, 3, time_out<model>); }
 TEST(ModelBarrier, TimeOutBreaksForAll) {
-  prove_three(time_out_breaks_for_all<model>, 2, 0);
+  prove_three(time_out_breaks_for_all<model>, 0, 0);
   prove_three_in_sequence(time_out_breaks_for_all<model>, 3);
 }
 TEST(ModelBarrier, Abort) {
-  prove_three(abort<model>, 2, 0);
+  prove_three(abort<model>, 0, 0);
   prove_three_in_sequence(abort<model>, 3);
 }
 TEST(ModelBarrier, Reset) { prove(2, 3, reset<model>); }
 TEST(ModelBarrier, ResetBesideANewParty) { prove_three_in_sequence(reset_beside_a_new_party<model>, 3); }
 TEST(ModelBarrier, MoreThreadsThanParties) {
-  prove_three(more_threads_than_parties<model>, 2, 0);
+  prove_three(more_threads_than_parties<model>, 0, 0);
   prove_three_in_sequence(more_threads_than_parties<model>, 3);
 }
 

@@ -225,7 +225,7 @@ TEST(ModelCondition, NotifiedWithTheLockHeld) { prove_two(notified_with_the_lock
 TEST(ModelCondition, WithoutPredicate) { prove_two(without_predicate<model>); }
 TEST(ModelCondition, Recursive) { prove_two(recursive<model>); }
 TEST(ModelCondition, OneForEach) {
-  prove_three(one_for_each<model>, 2, 0);
+  prove_three(one_for_each<model>, 1, 0);
   prove_three_in_sequence(one_for_each<model>);
 }
 TEST(ModelCondition, TwoAtOnce) {
@@ -237,7 +237,7 @@ TEST(ModelCondition, AllAtOnce) {
   prove_three_in_sequence(all_at_once<model>);
 }
 TEST(ModelCondition, GiveUpBesideAnother) {
-  prove_three(give_up_beside_another<model>, 2, 0);
+  prove_three(give_up_beside_another<model>, 1, 0);
   prove_three_in_sequence(give_up_beside_another<model>);
 }
 TEST(ModelCondition, TimeOut) { prove_two(time_out<model>); }

@@ -36,9 +36,9 @@ inline void dither(int round) {
   while (Clock::now() < end) std::this_thread::yield();
 }
 
-// The limits of each kind: come() gives those that come (soon, at once, or long ago) to `check(name, limit, earliest)`,
-// where `earliest` is the first moment at which the wait may have given up; stay_away() those that do not come within a test.
-// The limits come as what they are, durations of all types and so on.
+// The limits of each kind: come() gives those that come (soon, at once, or long ago) to `check(name, limit,
+// earliest)`, where `earliest` is the first moment at which the wait may have given up; stay_away() those that do not
+// come within a test. The limits come as what they are, durations of all types and so on.
 
 inline constexpr Clock::time_point at_once = Clock::time_point::min();
 inline constexpr std::chrono::milliseconds soon{5};
@@ -185,7 +185,8 @@ struct EveryLimit {
   using Erased = std::function<trine::Task<void, B>(const char*, trine::Until, Clock::time_point)>;
 };
 
-// What is checked. The types are erased, so that the checks are compiled once and not for each operation and each limit.
+// What is checked. The types are erased, so that the checks are compiled once and not for each operation and each
+// limit.
 
 /// Does the operation once, with a certain limit, and says whether it succeeded.
 template <class B>
@@ -245,8 +246,8 @@ trine::Task<void, B> refuses(Attempt<B> attempt) {
   EXPECT_TRUE(refused);
 }
 
-// For each of these, `wait(limit)` is a coroutine that does the operation once and says whether it succeeded. The functions
-// that are given must outlive the returned task.
+// For each of these, `wait(limit)` is a coroutine that does the operation once and says whether it succeeded. The
+// functions that are given must outlive the returned task.
 
 /// The operation can't be done: it gives up at each limit that comes, and not before.
 template <class B, class Limits = EveryLimit, class Wait>

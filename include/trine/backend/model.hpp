@@ -32,7 +32,7 @@ template <class T> class Atomic {
 
  public:
   Atomic() : Atomic(T{}) {}
-  Atomic(T value) : location_(Explorer::current().add_location(pack(value), this)) {}
+  Atomic(T value) : location_(Explorer::current().add_location(pack(value))) {}
   Atomic(const Atomic&) = delete;
   Atomic& operator=(const Atomic&) = delete;
   ~Atomic() {

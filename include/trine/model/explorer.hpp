@@ -27,9 +27,9 @@ class Explorer : public Execution {
   }
   static bool running() noexcept { return active() != nullptr; }
 
-  std::size_t add_location(std::uint64_t value, const void* address) {
+  std::size_t add_location(std::uint64_t value) {
     if (memory_.size() == most_locations) throw std::logic_error("trine: model: too many atomic variables in one body");
-    return memory_.add(value, address);
+    return memory_.add(value);
   }
 
   /// The object is destroyed. That is a step: others may use it before, and must not after.

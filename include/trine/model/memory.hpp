@@ -32,7 +32,6 @@ struct Location {
   std::vector<Store> stores;
   std::uint16_t sequential = 0;  // no sequentially consistent operation to come may read or be placed before this store
   bool alive = false;
-  const void* address = nullptr;
 
   [[nodiscard]] std::size_t newest() const noexcept { return stores.size() - 1; }
 };
@@ -56,14 +55,13 @@ class Memory {
     fence_ = {};
   }
 
-  std::size_t add(std::uint64_t value, const void* address) {
+  std::size_t add(std::uint64_t value) {
     if (used_ == locations_.size()) locations_.emplace_back();
     Location& location = locations_[used_];
     location.stores.resize(1);
     location.stores[0] = {value, {}, false};
     location.sequential = 0;
     location.alive = true;
-    location.address = address;
     return used_++;
   }
 
