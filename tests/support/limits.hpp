@@ -111,7 +111,7 @@ struct TimePoints {
   }
 };
 
-/// Stop tokens and combinations, of which some are an Until already. A test of a stop during the wait is expect_stops(), below.
+/// Stop tokens, and combinations. A test of a stop during the wait is expect_stops(), below.
 struct Stops {
   template <class B, class Check>
   static trine::Task<void, B> come(const Check& check) {
@@ -192,7 +192,7 @@ struct EveryLimit {
 template <class B>
 using Attempt = std::function<trine::Task<bool, B>()>;
 
-/// Makes the operation impossible, sets the first event, awaits the second, and makes it possible again. Parties run it.
+/// Makes the operation impossible, sets `blocked`, awaits `unblock`, and makes it possible again. A party runs it.
 template <class B>
 using Block = std::function<trine::Task<void, B>(trine::Event<B>& blocked, trine::Event<B>& unblock)>;
 
