@@ -125,12 +125,19 @@ class TaskGroup {
   // The gate is held to the end: who joins takes it too, and so finds this function out of the group. A worker can't join
   // itself: the next spawn() or join() does.
   void finish(typename Workers::iterator self, std::exception_ptr failure) {
-    if (failure) stop_.request_stop();
+    if (failure) fail_with(std::move(failure));
     gate_.lock();
     finished_.splice(finished_.end(), workers_, self);
-    if (failure && !failure_) failure_ = std::move(failure);
     if (--running_ == 0) idle_.set();
     gate_.unlock();
+  }
+
+  // The failure is kept before the others hear of it, so that what they throw because of it does not come first.
+  void fail_with(std::exception_ptr failure) {
+    gate_.lock();
+    if (!failure_) failure_ = std::move(failure);
+    gate_.unlock();
+    stop_.request_stop();
   }
 
   static void join_all(Workers workers) {

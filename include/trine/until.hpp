@@ -90,8 +90,9 @@ class Until {
   [[nodiscard]] std::chrono::steady_clock::time_point sleep_until() const {
     std::int64_t wake = steady_;
     if (system_ != none) {
-      const std::int64_t left = system_ - now<std::chrono::system_clock>();
-      wake = std::min(wake, later(now<std::chrono::steady_clock>(), std::min(left, piece)));
+      const std::int64_t today = now<std::chrono::system_clock>();
+      const std::int64_t left = system_ <= today ? 0 : std::min(system_ - today, piece);
+      wake = std::min(wake, later(now<std::chrono::steady_clock>(), left));
     }
     return std::chrono::steady_clock::time_point(std::chrono::nanoseconds(wake));
   }

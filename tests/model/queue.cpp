@@ -326,7 +326,7 @@ TEST(ModelQueueMutant, NotClosed) {
              "deadlock");
 }
 TEST(ModelQueueMutant, JoinWithoutAcquire) {
-  caught_two({.file = "/queue_operations.hpp", .function = "::attempt(", .op = Op::load, .order = acquire, .weakened = relaxed},
+  caught_two({.file = "/queue_join.hpp", .function = "::attempt(", .op = Op::load, .order = acquire, .weakened = relaxed},
              join<mutated>, "data race");
 }
 TEST(ModelQueueMutant, TaskDoneWithoutRelease) {
@@ -334,7 +334,7 @@ TEST(ModelQueueMutant, TaskDoneWithoutRelease) {
              join<mutated>, "data race");
 }
 TEST(ModelQueueMutant, JoinMarkForgotten) {
-  caught_two({.file = "/queue_operations.hpp", .function = "::announce(", .op = Op::compare_exchange, .written = without<1>,
+  caught_two({.file = "/queue_join.hpp", .function = "::announce(", .op = Op::compare_exchange, .written = without<1>,
               .unmarked = 1},
              join<mutated>, "deadlock");
 }
