@@ -91,8 +91,8 @@ class Until {
     std::int64_t wake = steady_;
     if (system_ != none) {
       const std::int64_t today = now<std::chrono::system_clock>();
-      const std::int64_t left = system_ <= today ? 0 : std::min(system_ - today, piece);
-      wake = std::min(wake, later(now<std::chrono::steady_clock>(), left));
+      if (system_ <= today) return {};  // long ago
+      wake = std::min(wake, later(now<std::chrono::steady_clock>(), std::min(system_ - today, piece)));
     }
     return std::chrono::steady_clock::time_point(std::chrono::nanoseconds(wake));
   }

@@ -176,7 +176,6 @@ TEST(ModelSharedLock, DestroyedAfterAReader) { prove_two(destroyed_after_a_reade
 
 // ---- mutants ----
 
-constexpr std::string_view here = "/shared_lock.hpp";
 constexpr std::uint32_t sleepers = trine::LockWord<model>::sleepers;
 
 TEST(ModelSharedLockMutant, WriterNotSequential) {
