@@ -87,8 +87,8 @@ class Semaphore {
 
   struct State {
     State(std::ptrdiff_t initial, std::ptrdiff_t most) : word(0), max(static_cast<std::uint32_t>(most)) {
-      if (most < 0 || most > largest) throw std::invalid_argument("trine: Semaphore: max is out of range");
       if (initial < 0) throw std::invalid_argument("trine: Semaphore: initial is negative");
+      if (most < 0 || most > largest) throw std::invalid_argument("trine: Semaphore: max is out of range");
       if (initial > most) throw std::invalid_argument("trine: Semaphore: initial is greater than max");
       word.store(static_cast<std::uint32_t>(initial) * one, std::memory_order_relaxed);
     }
