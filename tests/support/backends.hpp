@@ -25,6 +25,10 @@ struct BackendName {
   }
 };
 
+/// Whether a wait on B returns its result itself, and not something to await.
+template <class B>
+inline constexpr bool blocking = std::is_same_v<typename B::template Result<bool>, bool>;
+
 /// Long enough that a wait which should succeed has not failed for want of time, however busy the machine.
 inline constexpr std::chrono::seconds plenty{20};
 

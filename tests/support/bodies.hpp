@@ -24,10 +24,6 @@
 
 namespace trine_test {
 
-/// Whether a wait on B returns its result itself, and not something to await.
-template <class B>
-inline constexpr bool blocking = std::is_same_v<typename B::template Result<bool>, bool>;
-
 /// A limit that is meant to be reached, in tests which reach many.
 inline constexpr std::chrono::milliseconds moment{3};
 

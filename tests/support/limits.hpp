@@ -23,10 +23,6 @@ namespace trine_test {
 using Clock = std::chrono::steady_clock;
 using WallClock = std::chrono::system_clock;
 
-/// Whether the waits of a backend return plain values: there the standard's own templates can use the locks.
-template <class B>
-inline constexpr bool blocking = std::is_same_v<typename B::template Result<bool>, bool>;
-
 /// Takes a little time, more or less by `round`, so that what follows meets a waiter that begins, looks on, or sleeps.
 /// No test depends on which.
 inline void dither(int round) {
