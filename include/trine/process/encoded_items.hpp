@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <stdexcept>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -165,12 +167,14 @@ class EncodedItems : public Order {
   };
 
   /// `bytes`: how much memory there is for the items.
-  EncodedItems(std::size_t capacity, Cursor& put, Cursor& get, std::size_t bytes = default_queue_bytes) noexcept
-      : Order(places(capacity), put, get), pool_(bytes) {}
+  template <std::integral Bytes = std::size_t>
+  EncodedItems(std::size_t capacity, Cursor& put, Cursor& get, Bytes bytes = default_queue_bytes)
+      : Order(places(capacity), put, get), pool_(checked(bytes)) {}
 
   static std::uint32_t places(std::size_t capacity) noexcept { return places_for(capacity, BlockPool<B>::block_size); }
-  static std::size_t extra(std::size_t capacity, std::size_t bytes = default_queue_bytes) noexcept {
-    return Order::extra(places(capacity)) + BlockPool<B>::extra(bytes);
+  template <std::integral Bytes = std::size_t>
+  static std::size_t extra(std::size_t capacity, Bytes bytes = default_queue_bytes) {
+    return Order::extra(places(capacity)) + BlockPool<B>::extra(checked(bytes));
   }
   void lie_at(void* memory) noexcept { pool_.lie_at(Order::lie_at(memory)); }
 
@@ -201,6 +205,12 @@ class EncodedItems : public Order {
   }
 
  private:
+  template <std::integral Bytes>
+  static std::size_t checked(Bytes bytes) {
+    if (!std::in_range<std::uint32_t>(bytes) || bytes == 0) throw std::invalid_argument("trine: queue: bytes is out of range");
+    return static_cast<std::size_t>(bytes);
+  }
+
   BlockPool<B> pool_;
 };
 
