@@ -51,6 +51,20 @@ struct OperationOf {
   bool give_up() noexcept { return true; }
 };
 
+/// What the word of an owner holds, on every backend.
+///
+/// | bits | meaning |
+/// | 0-29 | the owner's number; 0: nobody's |
+/// | 30   | died: the owner died; it is nobody's then |
+/// | 31   | for the primitive: somebody may sleep on the word |
+namespace owner_word {
+
+inline constexpr std::uint32_t died = 1U << 30;
+
+[[nodiscard]] constexpr std::uint32_t owner_of(std::uint32_t word) noexcept { return word & (died - 1); }
+
+}  // namespace owner_word
+
 /// An atomic variable as the backends supply it: the interface of std::atomic<std::uint32_t>.
 template <class W>
 concept AtomicWord = requires(W& word, const W& view, std::uint32_t value, std::memory_order order) {
@@ -84,7 +98,8 @@ struct Step {
 /// What a primitive needs of a backend. docs/backend.md says what each part must do.
 template <class B>
 concept Backend = requires(typename B::Word& word, typename B::Owned& owned, typename B::Tally& tally,
-                           typename B::ShortLock& gate, typename B::Flag& flag, std::uint32_t number, const Until& until) {
+                           typename B::Escrow& escrow, typename B::ShortLock& gate, typename B::Flag& flag,
+                           std::uint32_t number, const Until& until) {
   // data
   requires AtomicWord<typename B::Word>;
   requires AtomicWord<typename B::template Atomic<std::uint32_t>>;
@@ -95,22 +110,32 @@ concept Backend = requires(typename B::Word& word, typename B::Owned& owned, typ
   // waiting
   { B::run(archetype::Nothing<B>{}, until) } -> std::same_as<typename B::template Result<bool>>;
   B::wake(word, number);
-  { B::repeat(archetype::Step{}, archetype::Step{}) };
+  {B::repeat(archetype::Step{}, archetype::Step{})};
   // identity and ownership
   { B::self() } -> std::same_as<std::uint32_t>;
   { B::holder() } -> std::same_as<std::uint32_t>;
   { owned.word } -> std::same_as<typename B::Word&>;
   { B::claim(owned, number, number, std::memory_order_acquire) } -> std::same_as<bool>;
   { B::vacate(owned, number, number, number) } -> std::same_as<std::uint32_t>;
+  B::abandon(owned);
+  B::look_after(owned);
   // a count of participants
   tally.enter();
   { tally.leave() } -> std::same_as<bool>;
   { tally.count() } -> std::same_as<std::uint32_t>;
+  { tally.lost() } -> std::same_as<bool>;
   tally.clear();
+  tally.dismissed();
   { tally.watch() } -> std::same_as<Sleep<typename B::Word>>;
   tally.unwatch();
+  // permits whose holders may die
+  typename B::Escrow::Ticket;
+  { B::Escrow::bits } -> std::convertible_to<std::uint32_t>;
+  { escrow.settle(word, number) } -> std::same_as<std::uint32_t>;
+  { escrow.bring_back(word, number) } -> std::same_as<bool>;
+  { escrow.held_by_dead() } -> std::same_as<std::uint32_t>;
   // a lock for a few instructions
-  gate.lock();
+  { gate.lock() } -> std::same_as<bool>;
   gate.unlock();
   // whether somebody waits for data that outlive the call
   { flag.raise() } -> std::same_as<Sleep<typename B::Word>>;

@@ -21,8 +21,10 @@ namespace trine {
 ///     for (...) { compute(part); step.wait(); }
 ///
 /// Each generation runs the action once, in the last party to arrive, before anyone goes on. If it throws, that party gets
-/// the exception and the others BrokenBarrier. A party that gives up breaks the barrier: it and all others get BrokenBarrier,
-/// until reset(); so does one that gave up before it could arrive, but then the others are not concerned. Who arrives while a generation is about to end, or while those of a reset() leave, waits for the next.
+/// the exception and the others BrokenBarrier. A party that gives up breaks the barrier: it and all others get
+/// BrokenBarrier, until reset(); so does one that gave up before it could arrive, but then the others are not concerned. A
+/// party that dies while it waits breaks it too. Who arrives while a generation is about to end, or while those of a reset()
+/// leave, waits for the next.
 /// Visibility: what a party did before wait() is visible to the action, and what the action and all parties did to everyone
 /// after wait(). Lifetime: it may be destroyed when no call is in progress. Constant time but for the waking.
 template <class B = threads>
@@ -42,8 +44,8 @@ class Barrier {
   Barrier(const Barrier&) = delete;
   Barrier& operator=(const Barrier&) = delete;
 
-  /// Waits until all parties have arrived. Returns the caller's place, from 0 to parties - 1, in the order of arrival. Throws
-  /// BrokenBarrier.
+  /// Waits until all parties have arrived. Returns the caller's place, from 0 to parties - 1, in the order of arrival.
+  /// Throws BrokenBarrier.
   typename B::template Result<std::ptrdiff_t> wait() { return wait(extras_ ? extras_->limit : Until()); }
   typename B::template Result<std::ptrdiff_t> wait(const Until& until) { return B::run(wait_op(), until); }
 
@@ -65,9 +67,7 @@ class Barrier {
     return (state_->phase.load(std::memory_order_relaxed) & (broken_bit | leaving)) != 0 ? 0 : state_->arrived.count();
   }
 
-  [[nodiscard]] bool broken() const noexcept {
-    return (state_->phase.load(std::memory_order_relaxed) & broken_bit) != 0;
-  }
+  [[nodiscard]] bool broken() const noexcept { return (state_->phase.load(std::memory_order_relaxed) & broken_bit) != 0; }
 
  private:
   // | bits | meaning |
@@ -91,12 +91,14 @@ class Barrier {
 
     // The following are called with the gate held, and return the phase before, whose mark says whom to wake.
     // Release: pairs with the acquire of those who look at the phase.
-    std::uint32_t begin_next() noexcept {
+    // The phase is first: who dies between the two has let the others go, and those who come find the barrier broken.
+    std::uint32_t begin_next() {
+      const std::uint32_t before = phase.exchange((look() / generation + 1) * generation, std::memory_order_release);
       arrived.clear();
-      return phase.exchange((look() / generation + 1) * generation, std::memory_order_release);
+      return before;
     }
 
-    std::uint32_t leave() noexcept {
+    std::uint32_t leave() {
       arrived.leave();
       return (look() & leaving) != 0 && arrived.count() == 0 ? begin_next() : 0;
     }
@@ -105,19 +107,27 @@ class Barrier {
       return phase.exchange(look() / generation * generation | flag, std::memory_order_release);
     }
 
+    // One who dies with the gate held was a party: it breaks the barrier, whatever it was about to do.
+    void close_gate() {
+      if (gate.lock()) [[likely]]
+        return;
+      become(broken_bit);
+      B::wake(phase, everyone);
+    }
+
     void open_gate_and_wake(std::uint32_t before) {
       gate.unlock();
       if ((before & sleepers) != 0) B::wake(phase, everyone);
     }
 
     void break_now(bool leave_too) {
-      gate.lock();
+      close_gate();
       const std::uint32_t before = become(broken_bit);
       open_gate_and_wake(leave_too ? before | leave() : before);
     }
 
     void reset() {
-      gate.lock();
+      close_gate();
       open_gate_and_wake(arrived.count() == 0 ? begin_next() : become(leaving));
     }
 
@@ -154,6 +164,10 @@ class Barrier<B>::WaitOperation : public OperationOf<std::ptrdiff_t, B> {
   Sleep<Word> announce() {
     for (;;) {
       if (attempt()) return {};
+      if (stage_ == Stage::waiting && state_->arrived.lost()) {
+        state_->break_now(false);
+        continue;
+      }
       // The phase that the attempt saw: if it has changed since, there is something new to look at.
       std::uint32_t seen = seen_;
       if ((seen & sleepers) != 0 || state_->phase.compare_exchange_strong(seen, seen | sleepers, std::memory_order_relaxed,
@@ -169,7 +183,7 @@ class Barrier<B>::WaitOperation : public OperationOf<std::ptrdiff_t, B> {
       stage_ = Stage::broken;
       return true;
     }
-    state_->gate.lock();
+    state_->close_gate();
     if (!still_waiting(state_->look())) {
       state_->gate.unlock();
       look();
@@ -190,10 +204,11 @@ class Barrier<B>::WaitOperation : public OperationOf<std::ptrdiff_t, B> {
   enum class Stage : std::uint8_t { outside, waiting, last, passed, broken };
 
   void arrive() {
-    state_->gate.lock();
+    state_->close_gate();
+    std::uint32_t before = 0;
+    if ((state_->look() & leaving) != 0 && state_->arrived.count() == 0) before = state_->begin_next();
     seen_ = state_->look();
     const std::uint32_t place = state_->arrived.count();
-    std::uint32_t before = 0;
     if ((seen_ & broken_bit) != 0) {
       stage_ = Stage::broken;
     } else if ((seen_ & leaving) == 0 && place < state_->parties) {
@@ -201,8 +216,8 @@ class Barrier<B>::WaitOperation : public OperationOf<std::ptrdiff_t, B> {
       state_->arrived.enter();
       stage_ = place + 1 < state_->parties ? Stage::waiting : Stage::last;
       if (stage_ == Stage::last && action_ == nullptr) {
-        before = state_->begin_next();
-        stage_ = Stage::passed;
+        before |= state_->begin_next();
+        pass();
       }
     }
     state_->open_gate_and_wake(before);
@@ -218,9 +233,9 @@ class Barrier<B>::WaitOperation : public OperationOf<std::ptrdiff_t, B> {
     if (still_waiting(phase)) {
       seen_ = phase;
     } else if (phase / generation != seen_ / generation) {
-      stage_ = Stage::passed;
+      pass();
     } else {
-      state_->gate.lock();
+      state_->close_gate();
       stage_ = Stage::broken;
       state_->open_gate_and_wake(state_->leave());
     }
@@ -234,10 +249,17 @@ class Barrier<B>::WaitOperation : public OperationOf<std::ptrdiff_t, B> {
       state_->break_now(true);
       throw;
     }
-    state_->gate.lock();
+    state_->close_gate();
     const bool whole = (state_->look() & (broken_bit | leaving)) == 0;
-    stage_ = whole ? Stage::passed : Stage::broken;
-    state_->open_gate_and_wake(whole ? state_->begin_next() : state_->leave());
+    stage_ = Stage::broken;
+    const std::uint32_t before = whole ? state_->begin_next() : state_->leave();
+    if (whole) pass();
+    state_->open_gate_and_wake(before);
+  }
+
+  void pass() {
+    stage_ = Stage::passed;
+    state_->arrived.dismissed();
   }
 
   State* state_;

@@ -19,7 +19,7 @@ class LockWordOperation : public OperationOf<bool, B> {
   LockWordOperation(Word& word, std::uint32_t me, typename Word::Mode mode) noexcept
       : word_(&word), me_(me), mode_(mode) {}
 
-  bool attempt() noexcept {
+  bool attempt() {
     outcome_ = word_->attempt(me_, mode_);
     return outcome_ != Word::Outcome::busy;
   }

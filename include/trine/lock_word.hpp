@@ -28,19 +28,20 @@ class LockWord {
   using Word = typename B::Word;
 
   static constexpr std::uint32_t sleepers = 1U << 31;
-  static constexpr std::uint32_t died = 1U << 30;
+  static constexpr std::uint32_t died = owner_word::died;
 
   enum class Outcome : std::uint8_t { busy, taken, owner_died };
   enum class Mode : std::uint8_t { ordinary, recovering };
 
-  [[nodiscard]] static constexpr std::uint32_t owner_of(std::uint32_t word) noexcept { return word & (died - 1); }
+  [[nodiscard]] static constexpr std::uint32_t owner_of(std::uint32_t word) noexcept { return owner_word::owner_of(word); }
 
   [[nodiscard]] std::uint32_t owner() const noexcept { return owner_of(owned_.word.load(std::memory_order_relaxed)); }
 
   /// Takes the word for `me` if it is free. Acquire: pairs with the release in B::vacate.
-  Outcome attempt(std::uint32_t me, Mode mode, std::memory_order order = std::memory_order_acquire) noexcept {
+  Outcome attempt(std::uint32_t me, Mode mode, std::memory_order order = std::memory_order_acquire) {
     std::uint32_t seen = 0;
-    if (B::claim(owned_, seen, me, order)) [[likely]] return Outcome::taken;
+    if (B::claim(owned_, seen, me, order)) [[likely]]
+      return Outcome::taken;
     while (owner_of(seen) == 0) {
       if ((seen & died) != 0 && mode == Mode::ordinary) return Outcome::owner_died;
       if (B::claim(owned_, seen, me | (seen & sleepers), order)) return Outcome::taken;
@@ -49,8 +50,7 @@ class LockWord {
   }
 
   /// The same for one who has slept or is going to: it takes the word with the mark, for there may be others.
-  Sleep<Word> announce(std::uint32_t me, Mode mode, Outcome& outcome,
-                       std::memory_order order = std::memory_order_acquire) {
+  Sleep<Word> announce(std::uint32_t me, Mode mode, Outcome& outcome, std::memory_order order = std::memory_order_acquire) {
     std::uint32_t seen = owned_.word.load(std::memory_order_relaxed);
     for (;;) {
       if (owner_of(seen) != 0) {
@@ -68,9 +68,10 @@ class LockWord {
   }
 
   /// Sleeps on the word without wanting it: until its owner has freed it. `seen`: what it held, with an owner.
-  Sleep<Word> mark(std::uint32_t& seen) noexcept {
-    if ((seen & sleepers) != 0 || owned_.word.compare_exchange_weak(seen, seen | sleepers, std::memory_order_relaxed,
-                                                                    std::memory_order_relaxed)) {
+  Sleep<Word> mark(std::uint32_t& seen) {
+    B::look_after(owned_);
+    if ((seen & sleepers) != 0 ||
+        owned_.word.compare_exchange_weak(seen, seen | sleepers, std::memory_order_relaxed, std::memory_order_relaxed)) {
       return {&owned_.word, seen | sleepers};
     }
     return {};
@@ -81,7 +82,8 @@ class LockWord {
   /// Frees the word, which `me` owns, and wakes up to `count` sleepers. Throws NotLocked if nobody owns it, and NotOwner if
   /// another does where the backend watches owners; it is unchanged then.
   void vacate(std::uint32_t me, std::uint32_t count = 1) {
-    if (const std::uint32_t held = owner_of(B::vacate(owned_, me, sleepers, count)); held != me) [[unlikely]] refuse(held);
+    if (const std::uint32_t held = owner_of(B::vacate(owned_, me, sleepers, count)); held != me) [[unlikely]]
+      refuse(held);
   }
 
   [[noreturn]] static void refuse(std::uint32_t owner) {

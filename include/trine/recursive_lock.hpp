@@ -116,7 +116,7 @@ class RecursiveLock<B>::LockOperation : public LockWordOperation<B> {
       : Base(state.word, B::self(), mode), depth_(&state.depth), levels_(levels) {}
 
   // Another level needs no atomic read-modify-write: only the caller can have put its own number there.
-  bool attempt() noexcept {
+  bool attempt() {
     if (this->word_->owner() == this->me_) {
       this->outcome_ = Word::Outcome::taken;
       ++depth_->write();

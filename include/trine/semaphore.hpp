@@ -24,20 +24,27 @@ class Permit;
 ///     { auto permit = slots.permit(); work(); }  // at most three at a time
 ///
 /// Visibility: what a thread did before release() is visible to whoever acquires thereafter.
-/// Lifetime: whoever has acquired may destroy it, though the release() that served it has not returned.
-/// Anyone may release. A release over the maximum throws ReleasedTooManyTimes, and nothing is released. Fairness is as with
-/// Lock. Constant time; uncontended acquire and release are one atomic read-modify-write each.
+/// Lifetime: whoever has acquired may destroy it, though the release() that served it has not returned; not so for the
+/// release of a Permit between processes, which must have returned. Anyone may release. A release over the maximum throws
+/// ReleasedTooManyTimes, and nothing is released. Fairness is as with Lock. Constant time; uncontended acquire and release
+/// are one atomic read-modify-write each. Deaths: between processes a permit() comes back when its holder dies; what
+/// acquire() took does not, for nobody knows whose it is. At most 127 such permits can be held at a time, and the thread
+/// that took one gives it back.
 template <class B = threads>
 class Semaphore {
   struct State;
   using Word = typename B::Word;
+  using Ticket = typename B::Escrow::Ticket;
+  struct NoTicket;
+  template <class T>
+  class Acquiring;
 
  public:
   class AcquireOperation;
   class PermitOperation;
 
   /// The most permits that a semaphore can have.
-  static constexpr std::ptrdiff_t largest = std::numeric_limits<std::int32_t>::max();
+  static constexpr std::ptrdiff_t largest = std::numeric_limits<std::int32_t>::max() >> B::Escrow::bits;
 
   /// Throws std::invalid_argument if `initial` is negative or over `max`, or `max` over `largest`.
   explicit Semaphore(std::ptrdiff_t initial = 1, std::ptrdiff_t max = largest) : state_(initial, max) {}
@@ -48,25 +55,19 @@ class Semaphore {
   typename B::template Result<bool> acquire(const Until& until = Until::forever()) { return B::run(acquire_op(), until); }
 
   /// Takes a permit if there is one.
-  bool try_acquire() noexcept { return acquire_op().attempt(); }
+  bool try_acquire() { return acquire_op().attempt(); }
 
   /// Gives n permits back, and wakes as many waiters. Never blocks. Throws ReleasedTooManyTimes, or std::invalid_argument if
   /// n is not positive.
   void release(std::ptrdiff_t n = 1) {
     if (n <= 0) throw std::invalid_argument("trine: Semaphore::release: n must be positive");
-    Word& word = state_->word;
-    const std::uint32_t max = state_->max;
-    std::uint32_t seen = word.load(std::memory_order_relaxed);
-    do {
-      if (n > static_cast<std::ptrdiff_t>(max - seen / one)) fail<ReleasedTooManyTimes>();
-      // Release: pairs with the acquire of whoever takes one of these permits.
-    } while (!word.compare_exchange_weak(seen, (seen & ~sleepers) + static_cast<std::uint32_t>(n) * one,
-                                         std::memory_order_release, std::memory_order_relaxed));
-    if ((seen & sleepers) != 0) B::wake(word, static_cast<std::uint32_t>(n));
+    give(n, 0);
   }
 
   /// How many permits there are at this moment.
-  [[nodiscard]] std::ptrdiff_t value() const noexcept { return state_->word.load(std::memory_order_relaxed) / one; }
+  [[nodiscard]] std::ptrdiff_t value() const noexcept {
+    return state_->word.load(std::memory_order_relaxed) / one + state_->escrow.held_by_dead();
+  }
 
   /// acquire() for a scope: a permit that is given back at its end, or none when it gave up.
   [[nodiscard]] typename B::template Result<Permit<B>> permit(const Until& until = Until::forever()) {
@@ -77,13 +78,15 @@ class Semaphore {
   [[nodiscard]] PermitOperation permit_op() noexcept { return PermitOperation(*this, *state_); }
 
  private:
+  friend class Permit<B>;
+
   // | bits | meaning |
-  // | 0    | sleepers: somebody may sleep here; where it is missing although somebody does, one who was woken is on its way |
-  // | 1-31 | permits |
-  // A release clears the mark and wakes as many as it has permits for. A woken one takes its permit with the mark set, and
-  // wakes another if there is a permit left, for a release that came meanwhile saw no mark.
+  // | 0    | sleepers: somebody may sleep here; where it is missing although somebody does, one who was woken is on its way
+  // | | then | as many as B::Escrow has: which permit of a holder that may die is just being taken or given | | rest |
+  // permits | A release clears the mark and wakes as many as it has permits for. A woken one takes its permit with the mark
+  // set, and wakes another if there is a permit left, for a release that came meanwhile saw no mark.
   static constexpr std::uint32_t sleepers = 1;
-  static constexpr std::uint32_t one = 2;
+  static constexpr std::uint32_t one = 2U << B::Escrow::bits;
 
   struct State {
     State(std::ptrdiff_t initial, std::ptrdiff_t most) : word(0), max(static_cast<std::uint32_t>(most)) {
@@ -92,9 +95,38 @@ class Semaphore {
       if (initial > most) throw std::invalid_argument("trine: Semaphore: initial is greater than max");
       word.store(static_cast<std::uint32_t>(initial) * one, std::memory_order_relaxed);
     }
+
+    // What the word holds when nothing is half taken or given.
+    std::uint32_t look() { return escrow.settle(word, word.load(std::memory_order_relaxed)); }
+
     Word word;
     const std::uint32_t max;
+    [[no_unique_address]] typename B::Escrow escrow;
   };
+
+  // `name`: of whose permit.
+  void give(std::ptrdiff_t n, std::uint32_t name) {
+    Word& word = state_->word;
+    const std::uint32_t max = state_->max;
+    std::uint32_t seen = state_->look();
+    for (;;) {
+      if (n > static_cast<std::ptrdiff_t>(max - seen / one)) fail<ReleasedTooManyTimes>();
+      const std::uint32_t given = ((seen & ~sleepers) + static_cast<std::uint32_t>(n) * one) | name;
+      // Release: pairs with the acquire of whoever takes one of these permits.
+      if (word.compare_exchange_weak(seen, given, std::memory_order_release, std::memory_order_relaxed)) {
+        if (name != 0) state_->escrow.settle(word, given);
+        break;
+      }
+      seen = state_->escrow.settle(word, seen);
+    }
+    if ((seen & sleepers) != 0) B::wake(word, static_cast<std::uint32_t>(n));
+  }
+
+  void give_back(Ticket& ticket) {
+    if (!ticket.mine(state_->escrow)) fail<NotOwner>();
+    give(1, ticket.giving());
+    ticket.free(state_->escrow);
+  }
 
   typename B::template Storage<State> state_;
 };
@@ -106,57 +138,97 @@ class BoundedSemaphore : public Semaphore<B> {
   explicit BoundedSemaphore(std::ptrdiff_t permits = 1) : Semaphore<B>(permits, permits) {}
 };
 
+/// For a permit that is nobody's in particular.
 template <class B>
-class Semaphore<B>::AcquireOperation : public OperationOf<bool, B> {
- public:
-  explicit AcquireOperation(State& state) noexcept : word_(&state.word) {}
+struct Semaphore<B>::NoTicket {
+  static constexpr void reserve(typename B::Escrow&, Word&, std::uint32_t) noexcept {}
+  static constexpr void free(typename B::Escrow&) noexcept {}
+  static constexpr std::uint32_t taking() noexcept { return 0; }
+};
 
-  bool attempt() noexcept {
-    std::uint32_t seen = word_->load(std::memory_order_relaxed);
-    while (seen >= one) {
-      // Acquire: pairs with the release in release().
-      if (word_->compare_exchange_weak(seen, seen - one, std::memory_order_acquire, std::memory_order_relaxed)) {
-        acquired_ = true;
-        return true;
-      }
+/// Takes a permit, with a ticket that says whose it is.
+template <class B>
+template <class T>
+class Semaphore<B>::Acquiring : public OperationOf<bool, B> {
+ public:
+  explicit Acquiring(State& state) noexcept : state_(&state) {}
+
+  bool attempt() {
+    std::uint32_t seen = state_->look();
+    while (there_is_one(seen)) {
+      if (take(seen, 0)) return true;
     }
+    ticket_.free(state_->escrow);
     return false;
   }
 
   Sleep<Word> announce() {
-    std::uint32_t seen = word_->load(std::memory_order_relaxed);
+    Word& word = state_->word;
+    std::uint32_t seen = state_->look();
     for (;;) {
-      if (seen >= one) {
-        if (!word_->compare_exchange_weak(seen, (seen - one) | sleepers, std::memory_order_acquire,
-                                          std::memory_order_relaxed)) {
-          continue;
-        }
-        acquired_ = true;
-        if (seen >= 2 * one) B::wake(*word_, 1);
+      if (there_is_one(seen)) {
+        if (!take(seen, sleepers)) continue;
+        if (seen >= 2 * one) B::wake(word, 1);
         return {};
       }
-      if ((seen & sleepers) != 0 || word_->compare_exchange_weak(seen, seen | sleepers, std::memory_order_relaxed,
-                                                                 std::memory_order_relaxed)) {
-        return {word_, seen | sleepers};
+      ticket_.free(state_->escrow);
+      if ((seen & sleepers) != 0 ||
+          word.compare_exchange_weak(seen, seen | sleepers, std::memory_order_relaxed, std::memory_order_relaxed)) {
+        return {&word, seen | sleepers};
       }
+      seen = state_->escrow.settle(word, seen);
     }
   }
 
   bool result() const noexcept { return acquired_; }
 
+ protected:
+  State* state_;
+  [[no_unique_address]] T ticket_;
+
  private:
-  Word* word_;
+  // Those that the dead held are there as well.
+  bool there_is_one(std::uint32_t& seen) {
+    while (seen < one) {
+      if (!state_->escrow.bring_back(state_->word, one)) return false;
+      seen = state_->look();
+    }
+    return true;
+  }
+
+  bool take(std::uint32_t& seen, std::uint32_t mark) {
+    Word& word = state_->word;
+    ticket_.reserve(state_->escrow, word, one);
+    const std::uint32_t taken = (seen - one) | mark | ticket_.taking();
+    // Acquire: pairs with the release in release().
+    if (!word.compare_exchange_weak(seen, taken, std::memory_order_acquire, std::memory_order_relaxed)) {
+      seen = state_->escrow.settle(word, seen);
+      return false;
+    }
+    if (ticket_.taking() != 0) state_->escrow.settle(word, taken);
+    acquired_ = true;
+    return true;
+  }
+
   bool acquired_ = false;
 };
 
 template <class B>
-class Semaphore<B>::PermitOperation : public AcquireOperation {
+class Semaphore<B>::AcquireOperation : public Acquiring<NoTicket> {
+ public:
+  using Acquiring<NoTicket>::Acquiring;
+};
+
+template <class B>
+class Semaphore<B>::PermitOperation : public Acquiring<Ticket> {
  public:
   using Result = Permit<B>;
 
-  PermitOperation(Semaphore& semaphore, State& state) noexcept : AcquireOperation(state), semaphore_(&semaphore) {}
+  PermitOperation(Semaphore& semaphore, State& state) noexcept : Acquiring<Ticket>(state), semaphore_(&semaphore) {}
 
-  Permit<B> result() const noexcept { return AcquireOperation::result() ? Permit<B>(*semaphore_) : Permit<B>(); }
+  Permit<B> result() const noexcept {
+    return Acquiring<Ticket>::result() ? Permit<B>(*semaphore_, this->ticket_) : Permit<B>();
+  }
 
  private:
   Semaphore* semaphore_;
@@ -165,26 +237,35 @@ class Semaphore<B>::PermitOperation : public AcquireOperation {
 /// Holds a permit of a semaphore until the end of the scope. Movable; true when it holds one.
 template <class B>
 class Permit {
+  using Ticket = typename B::Escrow::Ticket;
+
  public:
   Permit() noexcept = default;
-  explicit Permit(Semaphore<B>& acquired) noexcept : semaphore_(&acquired) {}
-  Permit(Permit&& other) noexcept : semaphore_(std::exchange(other.semaphore_, nullptr)) {}
+  Permit(Semaphore<B>& acquired, Ticket ticket) noexcept : semaphore_(&acquired), ticket_(ticket) {}
+  Permit(Permit&& other) noexcept : semaphore_(std::exchange(other.semaphore_, nullptr)), ticket_(other.ticket_) {}
   Permit& operator=(Permit&& other) noexcept {
     Permit moved(std::move(other));
     std::swap(semaphore_, moved.semaphore_);
+    std::swap(ticket_, moved.ticket_);
     return *this;
   }
-  ~Permit() { release(); }
+  ~Permit() {
+    if (semaphore_ != nullptr) release();
+  }
 
   [[nodiscard]] explicit operator bool() const noexcept { return semaphore_ != nullptr; }
 
-  /// Gives the permit back before the end of the scope.
+  /// Gives the permit back before the end of the scope. Between processes it throws NotOwner in another thread than the one
+  /// that took it, and keeps it.
   void release() {
-    if (Semaphore<B>* const semaphore = std::exchange(semaphore_, nullptr)) semaphore->release();
+    if (semaphore_ == nullptr) return;
+    semaphore_->give_back(ticket_);
+    semaphore_ = nullptr;
   }
 
  private:
   Semaphore<B>* semaphore_ = nullptr;
+  [[no_unique_address]] Ticket ticket_;
 };
 
 }  // namespace trine

@@ -124,7 +124,7 @@ class SharedLock<B>::LockOperation : public OperationOf<bool, B> {
  public:
   LockOperation(State& state, typename Writer::Mode mode) noexcept : state_(&state), mode_(mode) {}
 
-  bool attempt() noexcept {
+  bool attempt() {
     if (outcome_ != Outcome::taken) outcome_ = state_->writer.attempt(me_, mode_, std::memory_order_seq_cst);
     return finished();
   }

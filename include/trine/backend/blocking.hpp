@@ -10,13 +10,13 @@
 #include <utility>
 
 #include <trine/backend.hpp>
+#include <trine/backend/short_lock.hpp>
 #include <trine/backend/wait_loop.hpp>
-#include <trine/spin.hpp>
 
 namespace trine {
 
-/// A backend on which the caller itself waits, be it a thread or a fiber, given how it sleeps. docs/backend.md says what `Os`
-/// must have; what does not depend on it is here.
+/// A backend on which the caller itself waits, be it a thread or a fiber, given how it sleeps. docs/backend.md says what
+/// `Os` must have; what does not depend on it is here.
 template <class Os>
 struct Blocking {
   using Word = typename Os::Word;
@@ -66,6 +66,12 @@ struct Blocking {
     return held;
   }
 
+  /// The same for one who owns it for sure and knows that nobody sleeps on it.
+  static void abandon(Owned& owned) { owned.word.store(0, std::memory_order_release); }
+
+  /// Called by one who waits for an owner: makes the word say so if that has died.
+  static void look_after(Owned& /*owned*/) noexcept {}
+
   static void wake(Word& word, std::uint32_t count) { Os::wake(word, count); }
 
   /// Who is calling, as an owner: any thread may unlock what another locked, so all are one.
@@ -74,7 +80,8 @@ struct Blocking {
   /// Does the operation, now or when it can be done, or gives up at the limit.
   template <Operation O>
   static typename O::Result run(O operation, const Until& until) {
-    if (operation.attempt()) [[likely]] return operation.result();
+    if (operation.attempt()) [[likely]]
+      return operation.result();
     O finished = wait_for(std::move(operation), until);
     return finished.result();
   }
@@ -122,7 +129,12 @@ struct Blocking {
 
     [[nodiscard]] std::uint32_t count() const { return word_.load(std::memory_order_seq_cst) / one; }
 
+    /// Whether one who was inside has died there.
+    static constexpr bool lost() noexcept { return false; }
+
+    /// Nobody is inside any more; each of those who were says so by dismissed(), some time before it enters again.
     void clear() { word_.store(0, std::memory_order_relaxed); }
+    void dismissed() noexcept {}
 
     /// Where to sleep until nobody is inside; needless: nobody is.
     Sleep<Word> watch() {
@@ -140,6 +152,23 @@ struct Blocking {
     Word word_{0};
   };
 
+  /// What is known of the permits that are held by somebody who may die: nothing, for here nobody does. docs/backend.md says
+  /// what the members are for.
+  class Escrow {
+   public:
+    static constexpr std::uint32_t bits = 0;
+    struct Ticket {
+      static constexpr void reserve(Escrow&, Word&, std::uint32_t) noexcept {}
+      static constexpr void free(Escrow&) noexcept {}
+      static constexpr bool mine(Escrow&) noexcept { return true; }
+      static constexpr std::uint32_t taking() noexcept { return 0; }
+      static constexpr std::uint32_t giving() noexcept { return 0; }
+    };
+    static constexpr std::uint32_t settle(Word&, std::uint32_t seen) noexcept { return seen; }
+    static constexpr bool bring_back(Word&, std::uint32_t) noexcept { return false; }
+    static constexpr std::uint32_t held_by_dead() noexcept { return 0; }
+  };
+
   /// Says "somebody waits for this to change" beside the data that change, for objects that outlive the call which changes
   /// them: who is about to sleep raises it and then looks at the data for the last time; who has changed the data wakes.
   ///
@@ -147,13 +176,14 @@ struct Blocking {
   /// | 0    | raised |
   /// | 1-31 | generation: counts the times that it was lowered |
   ///
-  /// One sleeps on the flag itself, while it has the value that raising gave it. So a wake that comes between the last look and
-  /// the sleep is not lost, nor one that comes before another raises the flag again (that is what the generation is for).
+  /// One sleeps on the flag itself, while it has the value that raising gave it. So a wake that comes between the last look
+  /// and the sleep is not lost, nor one that comes before another raises the flag again (that is what the generation is
+  /// for).
   ///
-  /// Between changing and looking at the flag, and between raising it and looking at the data, there must be a full fence, or
-  /// both could miss the other. Where the system can put one into all other threads (Os::fences_others()), the rare side pays
-  /// for both, and wake() is a plain load; elsewhere both are read-modify-writes of the flag, of which the later sees what came
-  /// before the earlier.
+  /// Between changing and looking at the flag, and between raising it and looking at the data, there must be a full fence,
+  /// or both could miss the other. Where the system can put one into all other threads (Os::fences_others()), the rare side
+  /// pays for both, and wake() is a plain load; elsewhere both are read-modify-writes of the flag, of which the later sees
+  /// what came before the earlier.
   class Flag {
    public:
     /// Where to sleep after a last look.
@@ -170,9 +200,10 @@ struct Blocking {
     void wake(std::uint32_t count) {
       std::atomic_signal_fence(std::memory_order_seq_cst);
       std::uint32_t seen = word_.load(std::memory_order_relaxed);
-      if (Os::fences_others() && (seen & raised) == 0) [[likely]] return;
-      while (!word_.compare_exchange_weak(seen, seen + (seen & raised), std::memory_order_acq_rel,
-                                          std::memory_order_relaxed)) {
+      if (Os::fences_others() && (seen & raised) == 0) [[likely]]
+        return;
+      while (
+          !word_.compare_exchange_weak(seen, seen + (seen & raised), std::memory_order_acq_rel, std::memory_order_relaxed)) {
       }
       if ((seen & raised) != 0) Os::wake(word_, count);
     }
@@ -189,50 +220,7 @@ struct Blocking {
     Word word_{0};
   };
 
-  /// A lock for a few instructions, never held while its owner waits. It must outlive the call of unlock(), which is why that
-  /// can do without a locked instruction: a store, and a look at the flag. And nothing here loads a word that a locked
-  /// instruction has just written, which would cost nearly as much as another one.
-  class ShortLock {
-   public:
-    void lock() {
-      std::uint32_t seen = free;
-      // Acquire: pairs with the release in unlock; what the last owner did is visible to this one.
-      if (!word_.compare_exchange_strong(seen, locked, std::memory_order_acquire, std::memory_order_relaxed)) [[unlikely]] {
-        lock_slowly();
-      }
-    }
-
-    void unlock() {
-      word_.store(free, std::memory_order_release);
-      sleepers_.wake(1);
-    }
-
-   private:
-    static constexpr std::uint32_t free = 0;
-    static constexpr std::uint32_t locked = 1;
-
-    [[gnu::noinline]] void lock_slowly() {
-      Spin<Os> spin;
-      bool slept = false;
-      for (;;) {
-        std::uint32_t seen = word_.load(std::memory_order_relaxed);
-        if (seen == free) {
-          if (word_.compare_exchange_weak(seen, locked, std::memory_order_acquire, std::memory_order_relaxed)) break;
-        } else if (slept || !spin.again()) {
-          const Sleep<Word> sleep = sleepers_.raise();
-          if (word_.load(std::memory_order_relaxed) == free) continue;
-          typename Os::Limit never{Until()};
-          Os::sleep({&sleep, 1}, never);
-          slept = true;
-        }
-      }
-      // The wake that came to this one lowered the flag; there may be others.
-      if (slept) sleepers_.keep_raised();
-    }
-
-    Word word_{free};
-    Flag sleepers_;
-  };
+  using ShortLock = ShortLockOver<Blocking, Os>;
 
  private:
   // Takes and returns the operation by value: then its address is not known outside, and on the fast path it never exists in

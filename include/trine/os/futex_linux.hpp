@@ -27,24 +27,31 @@ namespace trine::os {
 
 enum class FutexScope { process, machine };
 
-/// A full fence in every running thread of this process, at the cost of a system call, so that others need none: membarrier.
+/// A full fence in every running thread that uses the words, at the cost of a system call, so that others need none:
+/// membarrier. Where the words are shared, it reaches the threads of all processes that ask works().
+template <FutexScope Scope>
 class Membarrier {
  public:
   /// Whether fence() works, so that others need no fence of their own. Until main() begins it is false.
   static bool works() noexcept { return works_.load(std::memory_order_relaxed); }
 
-  /// Tries even where works() said no: somebody else may see it say yes a moment later. Should the system refuse later on what
-  /// it granted (a filter of system calls was set up), nobody relies on it any more, and the caller waits until even those who
-  /// still did have long gone on.
+  /// Tries even where works() said no: somebody else may see it say yes a moment later. Should the system refuse later on
+  /// what it granted (a filter of system calls was set up), nobody relies on it any more, and the caller waits until even
+  /// those who still did have long gone on.
   static void fence() noexcept {
-    if (call(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0) return;
-    if (registered() && call(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0) return;
+    if (call(barrier) == 0) return;
+    if (registered() && call(barrier) == 0) return;
     if (!works_.exchange(false, std::memory_order_relaxed)) return;
     const timespec pause{.tv_sec = 0, .tv_nsec = 1'000'000};
     ::nanosleep(&pause, nullptr);
   }
 
  private:
+  static constexpr bool shared = Scope == FutexScope::machine;
+  static constexpr int barrier = shared ? MEMBARRIER_CMD_GLOBAL_EXPEDITED : MEMBARRIER_CMD_PRIVATE_EXPEDITED;
+  static constexpr int registration =
+      shared ? MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED : MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
+
   static long call(int command) noexcept {
     const int saved = errno;
     const long result = ::syscall(SYS_membarrier, command, 0, 0);
@@ -52,13 +59,14 @@ class Membarrier {
     return result;
   }
 
-  static bool registered() noexcept { return call(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0; }
+  static bool registered() noexcept { return call(registration) == 0; }
 
   inline static std::atomic<bool> works_{registered()};
 };
 
 /// Sleeping on 32-bit words by the futex system calls of Linux. `Scope` says whether the words are shared with other
-/// processes. Every sleep may end for no reason; the caller looks again.
+/// processes: then each sleep is a slice of 40 ms at most, so that nobody depends on being woken by one who has died since.
+/// Every sleep may end for no reason; the caller looks again.
 template <FutexScope Scope>
 class LinuxFutex : public Native {
  public:
@@ -67,16 +75,29 @@ class LinuxFutex : public Native {
   static void yield() noexcept { ::sched_yield(); }
 
   /// Whether fence_others() puts a full fence into every other thread that may use the words.
-  static bool fences_others() noexcept { return Scope == FutexScope::process && Membarrier::works(); }
-  static void fence_others() noexcept {
-    if constexpr (Scope == FutexScope::process) Membarrier::fence();
-  }
+  static bool fences_others() noexcept { return Membarrier<Scope>::works(); }
+  static void fence_others() noexcept { Membarrier<Scope>::fence(); }
 
   /// Wakes up to `count` of those who sleep on the word. Touches nothing but the address, so the word may be gone; safe in
   /// a signal handler.
   [[gnu::noinline]] static void wake(Word& word, std::uint32_t count) noexcept {
     const int saved = errno;
     ::syscall(futex_call, &word, FUTEX_WAKE | private_flag, count, nullptr, nullptr, 0);
+    errno = saved;
+  }
+
+  /// Stores 0 and wakes up to `count` in one step of the kernel, so that nobody dies between the two. Release. The word may
+  /// be gone once it is 0, and is not touched again.
+  [[gnu::noinline]] static void clear_and_wake(Word& word, std::uint32_t count) noexcept {
+    const int saved = errno;
+    // Release: the kernel's own store is one on every machine; this one is for the compiler, and a reader of the text.
+    word.fetch_and(~std::uint32_t{0}, std::memory_order_release);
+    // The comparison with what the word held says whether to wake more, at the second address: it held an owner, so no.
+    constexpr auto store_zero = static_cast<std::uint32_t>(FUTEX_OP(FUTEX_OP_SET, 0, FUTEX_OP_CMP_EQ, 0));
+    if (::syscall(futex_call, &word, FUTEX_WAKE_OP | private_flag, count, std::uintptr_t{0}, &word, store_zero) == -1) {
+      word.store(0, std::memory_order_release);
+      ::syscall(futex_call, &word, FUTEX_WAKE | private_flag, count, nullptr, nullptr, 0);
+    }
     errno = saved;
   }
 
@@ -89,17 +110,17 @@ class LinuxFutex : public Native {
   /// Sleeps until one of the words no longer holds its value, somebody wakes one of them, the time has come, or for no
   /// reason. Without futex_waitv (before Linux 5.16) several words are watched in slices.
   static void sleep(std::span<const Sleep<Word>> words, const Limit& limit) {
-    const TimePoint until = limit.sleep_until();
+    const TimePoint until = end_of_sleep(limit);
     if (words.size() == 1) return sleep_on(words.front(), until);
     if (words.size() <= FUTEX_WAITV_MAX && can_wait_for_several().load(std::memory_order_relaxed)) {
       if (sleep_on_several(words, until)) return;
       can_wait_for_several().store(false, std::memory_order_relaxed);
     }
-    static constexpr auto slice = std::chrono::milliseconds(1);
+    static constexpr auto short_slice = std::chrono::milliseconds(1);
     for (const auto& each : words) {
       if (each.word->load(std::memory_order_relaxed) != each.value) return;
     }
-    sleep_on(words.front(), std::min(until, std::chrono::steady_clock::now() + slice));
+    sleep_on(words.front(), std::min(until, std::chrono::steady_clock::now() + short_slice));
   }
 
   /// Whether the kernel is known to lack futex_waitv: false until the first sleep on several words.
@@ -107,6 +128,14 @@ class LinuxFutex : public Native {
 
  private:
   static constexpr int private_flag = Scope == FutexScope::process ? FUTEX_PRIVATE_FLAG : 0;
+
+  static constexpr std::chrono::milliseconds slice{40};
+
+  static TimePoint end_of_sleep(const Limit& limit) {
+    const TimePoint until = limit.sleep_until();
+    if constexpr (Scope == FutexScope::process) return until;
+    return std::min(until, std::chrono::steady_clock::now() + slice);
+  }
 
   // Relaxed: a hint alone, every thread would find out by itself.
   static std::atomic<bool>& can_wait_for_several() noexcept {

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <system_error>
+
+#include <trine/backend.hpp>
+#include <trine/backend/blocking.hpp>
+#include <trine/backend/short_lock.hpp>
+
+namespace trine {
+
+/// A backend whose parties may die at any instruction, given how they sleep and who notices a death. docs/backend.md says
+/// what `Os` must have beside what Blocking needs. What the record of an owner says and what a thing is taken by are one
+/// word, so there is no moment at which something is taken and nobody knows by whom; `Os` marks the words of the dead.
+template <class Os>
+struct Mortal : Blocking<Os> {
+  using Word = typename Os::Word;
+
+  /// A word whose owner's death is noticed.
+  using Owned = typename Os::Owned;
+
+  /// The calling thread, as the owner of locks and of anything else.
+  static std::uint32_t self() { return Os::me().id; }
+  static std::uint32_t holder() { return Os::me().id; }
+
+  static bool claim(Owned& owned, std::uint32_t& expected, std::uint32_t desired, std::memory_order order) {
+    auto& self = Os::me();
+    Os::make_room(self);
+    const typename Os::Noted noted(self, owned);
+    if (!owned.word.compare_exchange_strong(expected, desired, order, std::memory_order_relaxed)) return false;
+    Os::link(self, owned);
+    return true;
+  }
+
+  static std::uint32_t vacate(Owned& owned, std::uint32_t me, std::uint32_t sleepers, std::uint32_t count) {
+    auto& self = Os::me();
+    if (!Os::owns(self, owned)) [[unlikely]]
+      return not_mine(owned, me);
+    const typename Os::Noted noted(self, owned);
+    Os::unlink(self, owned);
+    // Release: pairs with the acquire of the next claim; what the owner did is visible to the next owner.
+    std::uint32_t held = me;
+    if (!owned.word.compare_exchange_strong(held, 0, std::memory_order_release, std::memory_order_relaxed)) [[unlikely]] {
+      if ((held & sleepers) != 0) {
+        Os::clear_and_wake(owned.word, count);
+      } else {
+        owned.word.store(0, std::memory_order_release);
+      }
+    }
+    return me;
+  }
+
+  // Threads' numbers come again: one that is the caller's by number alone is a dead one's.
+  [[gnu::noinline, gnu::cold]] static std::uint32_t not_mine(Owned& owned, std::uint32_t me) {
+    const std::uint32_t owner = owner_word::owner_of(owned.word.load(std::memory_order_relaxed));
+    return owner == me ? 0 : owner;
+  }
+
+  static void abandon(Owned& owned) {
+    auto& self = Os::me();
+    const typename Os::Noted noted(self, owned);
+    Os::unlink(self, owned);
+    owned.word.store(0, std::memory_order_release);
+  }
+
+  static void look_after(Owned& owned) { Os::look_after(owned); }
+
+  using ShortLock = ShortLockOver<Mortal, Os>;
+
+  /// Where a thread begins to look for a place of its own: not all at the first one.
+  static constexpr std::uint32_t spread = 16;
+
+  static void raise(typename Os::template Atomic<std::uint32_t>& top, std::uint32_t to) {
+    std::uint32_t seen = top.load(std::memory_order_relaxed);
+    while (seen < to && !top.compare_exchange_weak(seen, to, std::memory_order_seq_cst, std::memory_order_relaxed)) {
+    }
+  }
+
+  /// How many are inside, with a word for each of them, which its death marks. At most `most` at a time.
+  class Tally {
+   public:
+    static constexpr std::size_t most = 128;
+
+    /// Throws std::system_error if as many as there can be are inside.
+    void enter() {
+      // One who died in this round is still to be noticed: the places of such are taken last.
+      if (enter_where([](std::uint32_t word) { return word == 0; })) return;
+      if (enter_where([](std::uint32_t word) { return owner_word::owner_of(word) == 0; })) return;
+      throw std::system_error(std::make_error_code(std::errc::no_buffer_space),
+                              "trine: more parties at a time than an object between processes has room for");
+    }
+
+    bool leave() {
+      const std::uint32_t me = holder();
+      for (std::size_t i = 0; i < most; ++i) {
+        Owned& owned = places_[(me % spread + i) % most].owned;
+        if (owner_word::owner_of(owned.word.load(std::memory_order_relaxed)) != me) continue;
+        // Sequentially consistent by the claim and the count around it; one who watches this place hears of it.
+        vacate(owned, me, watched, everyone);
+        return true;
+      }
+      return false;
+    }
+
+    [[nodiscard]] std::uint32_t count() const {
+      std::uint32_t count = 0;
+      for_each([&count](const Place&, std::uint32_t word) { count += owner_word::owner_of(word) != 0; });
+      return count;
+    }
+
+    [[nodiscard]] bool lost() const {
+      bool lost = false;
+      for_each([&lost](const Place&, std::uint32_t word) { lost |= (word & owner_word::died) != 0; });
+      return lost;
+    }
+
+    void clear() { round_.fetch_add(1, std::memory_order_seq_cst); }
+    void dismissed() { leave(); }
+
+    /// Where to sleep until one of those who are inside has left; needless: nobody is.
+    Sleep<Word> watch() {
+      const std::uint32_t round = round_.load(std::memory_order_seq_cst);
+      const std::size_t top = top_.load(std::memory_order_seq_cst);
+      for (std::size_t i = 0; i < top && i < most; ++i) {
+        Place& place = places_[i];
+        Os::look_after(place.owned);
+        std::uint32_t seen = place.owned.word.load(std::memory_order_seq_cst);
+        while (owner_word::owner_of(seen) != 0 && place.round.load(std::memory_order_seq_cst) == round) {
+          if ((seen & watched) != 0 || place.owned.word.compare_exchange_weak(
+                                           seen, seen | watched, std::memory_order_seq_cst, std::memory_order_seq_cst)) {
+            return {&place.owned.word, seen | watched};
+          }
+        }
+      }
+      return {};
+    }
+
+    void unwatch() noexcept {}
+
+   private:
+    static constexpr std::uint32_t watched = 1U << 31;
+
+    struct Place {
+      Owned owned;
+      typename Os::template Atomic<std::uint32_t> round{0};  // of those who are inside: only the present one counts
+    };
+
+    template <class Free>
+    bool enter_where(Free free) {
+      const std::uint32_t me = holder();
+      for (std::size_t i = 0; i < most; ++i) {
+        const std::size_t at = (me % spread + i) % most;
+        Place& place = places_[at];
+        raise(top_, static_cast<std::uint32_t>(at) + 1);
+        std::uint32_t seen = 0;
+        // Sequentially consistent: a reader enters and then looks for a writer, a writer comes and then counts the readers.
+        if (claim(place.owned, seen, me, std::memory_order_seq_cst) ||
+            (free(seen) && claim(place.owned, seen, me, std::memory_order_seq_cst))) {
+          // Those who count read it after the word. Where rounds matter, a lock keeps them out until it is written.
+          place.round.store(round_.load(std::memory_order_relaxed), std::memory_order_seq_cst);
+          return true;
+        }
+      }
+      return false;
+    }
+
+    template <class Use>
+    void for_each(Use use) const {
+      const std::uint32_t round = round_.load(std::memory_order_seq_cst);
+      const std::size_t top = top_.load(std::memory_order_seq_cst);
+      for (std::size_t i = 0; i < top && i < most; ++i) {
+        const std::uint32_t word = places_[i].owned.word.load(std::memory_order_seq_cst);
+        if (word != 0 && places_[i].round.load(std::memory_order_seq_cst) == round) use(places_[i], word);
+      }
+    }
+
+    typename Os::template Atomic<std::uint32_t> round_{0};
+    typename Os::template Atomic<std::uint32_t> top_{0};  // the places from here on have never been used
+    std::array<Place, most> places_;
+  };
+
+  /// Permits that come back when their holder dies. Each has a place, which its holder owns, and a count of turns there: odd
+  /// while a permit is held. A permit is taken or given by one step in the word of the semaphore, which changes the count
+  /// and names the place; then somebody, whoever comes first, turns the place and takes the name out of the word again. So
+  /// there is no moment at which the word and the places together do not tell who holds what.
+  ///
+  /// | bits of the word | meaning |
+  /// | 1-7 | the place that is to be turned, plus one; 0: none |
+  /// | 8   | what it is to be turned to: 1 held, 0 free |
+  class Escrow {
+   public:
+    static constexpr std::uint32_t bits = 8;
+    static constexpr std::uint32_t most = 127;
+
+    class Ticket {
+     public:
+      /// A place of the caller's, for a permit that it is about to take. Throws std::system_error if there is none.
+      void reserve(Escrow& escrow, Word& word, std::uint32_t one) {
+        if (place_ != 0 || find(escrow)) return;
+        if (escrow.bring_back(word, one) && find(escrow)) return;
+        throw std::system_error(std::make_error_code(std::errc::no_buffer_space),
+                                "trine: more permits held at a time than a semaphore between processes has room for");
+      }
+      void free(Escrow& escrow) {
+        if (place_ != 0) vacate(escrow.places_[place_ - 1].owned, holder(), 0, 0);
+        place_ = 0;
+      }
+      [[nodiscard]] bool mine(Escrow& escrow) const {
+        return owner_word::owner_of(escrow.places_[place_ - 1].owned.word.load(std::memory_order_relaxed)) == holder();
+      }
+      [[nodiscard]] std::uint32_t taking() const noexcept { return name_of(place_) | to_held; }
+      [[nodiscard]] std::uint32_t giving() const noexcept { return name_of(place_); }
+
+     private:
+      bool find(Escrow& escrow) {
+        const std::uint32_t me = holder();
+        for (std::uint32_t i = 0; i < most; ++i) {
+          const std::uint32_t at = (me % spread + i) % most;
+          raise(escrow.top_, at + 1);
+          std::uint32_t seen = 0;
+          if (!claim(escrow.places_[at].owned, seen, me, std::memory_order_acquire)) continue;
+          place_ = at + 1;
+          return true;
+        }
+        return false;
+      }
+
+      std::uint32_t place_ = 0;  // plus one
+    };
+
+    /// Turns the place that the word names, if it does. Returns what the word held without a name.
+    std::uint32_t settle(Word& word, std::uint32_t seen) {
+      while ((seen & named) != 0) {
+        auto& turns = places_[((seen & named) / name_of(1) - 1) % most].turns;
+        // Acquire, so that the word is looked at again after it: if it names the place then, and the place has not been
+        // turned yet, what was read is from before the turn, and the exchange below fails if anybody turns it meanwhile.
+        std::uint32_t turn = turns.load(std::memory_order_acquire);
+        const std::uint32_t now = word.load(std::memory_order_relaxed);
+        if (now != seen) {
+          seen = now;
+          continue;
+        }
+        const bool to_be_held = (seen & to_held) != 0;
+        if (((turn & 1) != 0) != to_be_held) {
+          turns.compare_exchange_strong(turn, turn + 1, std::memory_order_acq_rel, std::memory_order_acquire);
+        }
+        // Release: whoever finds no name in the word finds the place turned.
+        const std::uint32_t settled = seen & ~(named | to_held);
+        if (word.compare_exchange_weak(seen, settled, std::memory_order_acq_rel, std::memory_order_acquire)) seen = settled;
+      }
+      return seen;
+    }
+
+    /// Gives the permits back that the dead held, `one` each in the word. false: there were none.
+    bool bring_back(Word& word, std::uint32_t one) {
+      const std::uint32_t top = std::min(top_.load(std::memory_order_relaxed), most);
+      bool any = false;
+      for (std::uint32_t i = 0; i < top; ++i) {
+        Os::look_after(places_[i].owned);
+        any |= dead(places_[i]);
+      }
+      if (!any) return false;
+      any = false;
+      gate_.lock();  // who dies in here has done part of it, and the next does the rest
+      for (std::uint32_t i = 0; i < top; ++i) {
+        if (dead(places_[i])) any |= bring_back(word, one, i);
+      }
+      gate_.unlock();
+      return any;
+    }
+
+    /// How many permits the dead hold that nobody has given back yet.
+    [[nodiscard]] std::uint32_t held_by_dead() const {
+      const std::uint32_t top = std::min(top_.load(std::memory_order_relaxed), most);
+      std::uint32_t count = 0;
+      for (std::uint32_t i = 0; i < top; ++i) {
+        count += dead(places_[i]) && (places_[i].turns.load(std::memory_order_relaxed) & 1) != 0;
+      }
+      return count;
+    }
+
+   private:
+    static constexpr std::uint32_t name_of(std::uint32_t place) noexcept { return place << 1; }
+    static constexpr std::uint32_t named = name_of((1U << (bits - 1)) - 1);
+    static constexpr std::uint32_t to_held = 1U << bits;
+
+    struct Place {
+      Owned owned;
+      typename Os::template Atomic<std::uint32_t> turns{0};
+    };
+
+    static bool dead(const Place& place) {
+      return (place.owned.word.load(std::memory_order_acquire) & owner_word::died) != 0;
+    }
+
+    bool bring_back(Word& word, std::uint32_t one, std::uint32_t place) {
+      std::uint32_t seen = settle(word, word.load(std::memory_order_acquire));
+      const bool held = (places_[place].turns.load(std::memory_order_acquire) & 1) != 0;
+      if (held) {
+        // Nobody else gives this one back: the holder is dead, and the gate keeps others like us out.
+        while (!word.compare_exchange_weak(seen, (seen + one) | name_of(place + 1), std::memory_order_acq_rel,
+                                           std::memory_order_acquire)) {
+          seen = settle(word, seen);
+        }
+        settle(word, word.load(std::memory_order_acquire));
+      }
+      places_[place].owned.word.store(0, std::memory_order_release);
+      return held;
+    }
+
+    ShortLock gate_;
+    typename Os::template Atomic<std::uint32_t> top_{0};  // the places from here on have never been used
+    std::array<Place, most> places_;
+  };
+};
+
+}  // namespace trine

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <trine/os/futex_linux.hpp>
+#include <trine/os/robust_linux.hpp>
+
+namespace trine::os {
+
+/// Sleeping on words that processes share, and owners whose death the kernel notices.
+struct RobustFutex : LinuxFutex<FutexScope::machine> {
+  using Owned = OwnedWord;
+
+  /// The calling thread, as an owner: its number, and the list of what it owns.
+  using Self = Robust::Thread;
+  static Self& me() { return Robust::self(); }
+
+  /// Throws std::system_error if the caller owns too much already for all of it to be looked after.
+  static void make_room(const Self& me) {
+    if (me.held >= Robust::most_held) [[unlikely]]
+      Robust::too_many();
+  }
+
+  /// Whether the caller has taken it and not freed it.
+  static bool owns(const Self& me, const Owned& owned) { return owned.proof.load(std::memory_order_relaxed) == me.proof; }
+
+  using Noted = Robust::Noted;
+
+  static void link(Self& me, Owned& owned) noexcept { Robust::link(me, owned); }
+  static void unlink(Self& me, Owned& owned) noexcept { Robust::unlink(me, owned); }
+  static void look_after(Owned& owned) noexcept { Robust::look_after(owned); }
+};
+
+}  // namespace trine::os

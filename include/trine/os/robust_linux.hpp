@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <system_error>
+
+#include <trine/os/process_linux.hpp>
+
+namespace trine::os {
+
+/// A word in shared memory that says which thread owns something, so that the kernel marks it when that thread dies: an
+/// entry for the list of robust futexes that the C library keeps for each thread, laid out as the beginning of its own
+/// mutex.
+///
+/// The kernel reads `next` alone, and the word, which it finds at the offset that the C library told it.
+struct OwnedWord {
+  std::atomic<std::uint32_t> word{0};     // of bits 0-29 the owner's thread id; 30: the owner died; 31: somebody sleeps
+  std::atomic<std::uint32_t> proof{0};    // the owner's Robust::Thread::proof, or anything
+  std::atomic<std::uint32_t> since[2]{};  // when the owner's thread started, where the kernel does not watch
+  std::uint32_t unused[2]{};
+  void* previous = nullptr;
+  void* next = nullptr;
+};
+static_assert(sizeof(void*) != 8 || (offsetof(OwnedWord, previous) == 24 && offsetof(OwnedWord, next) == 32));
+
+/// The calling thread's list of robust futexes: what it holds is on it, and what it is about to take or to free is noted
+/// beside it, so that at no instruction something is taken and the kernel does not know by whom.
+///
+/// It shares the list with the C library, which is never told to use another one. Where the list does not look as expected
+/// (a first use in each thread makes sure of that with a mutex of the C library), a list that the kernel does not know takes
+/// its place, and those who wait find out about a death by asking the system for the owner's thread: see look_after().
+class Robust {
+ public:
+  struct Head {
+    void* list;
+    long offset;
+    void* pending;
+  };
+
+  struct Thread {
+    Head* head = nullptr;
+    std::uint32_t id = 0;     // what the kernel compares with
+    std::uint32_t proof = 0;  // a number that no other thread has had, with near certainty; thread ids come again
+    std::uint32_t held = 0;
+  };
+
+  /// The kernel looks at the first 2048 entries of a list, and the C library has its own on it.
+  static constexpr std::uint32_t most_held = 1024;
+
+  static Thread& self() {
+    static constinit thread_local Thread thread;
+    if (thread.id == 0) [[unlikely]]
+      begin(thread);
+    return thread;
+  }
+
+  /// There is room for what is freed as well as for what is taken: nothing of trine's needs more than this.
+  [[noreturn, gnu::noinline, gnu::cold]] static void too_many() {
+    throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again),
+                            "trine: a thread holds more than 1024 locks of processes");
+  }
+
+  /// Notes, for a scope, that the thread is about to take or to free something. One note may replace another, in a signal
+  /// handler say, and puts it back.
+  class Noted {
+   public:
+    Noted(Thread& thread, OwnedWord& owned) noexcept : head_(*thread.head), before_(head_.pending) {
+      head_.pending = &owned.next;
+      barrier();
+    }
+    Noted(const Noted&) = delete;
+    Noted& operator=(const Noted&) = delete;
+    ~Noted() {
+      barrier();
+      head_.pending = before_;
+    }
+
+   private:
+    volatile Head& head_;
+    void* before_;
+  };
+
+  /// While noted, right after the word was taken.
+  static void link(Thread& thread, OwnedWord& owned) noexcept {
+    barrier();
+    owned.proof.store(thread.proof, std::memory_order_relaxed);
+    void* const first = thread.head->list;
+    previous_of(first) = &owned.next;
+    owned.next = first;
+    owned.previous = &thread.head->list;
+    barrier();
+    thread.head->list = &owned.next;
+    ++thread.held;
+    if (!kernel_watches()) [[unlikely]]
+      note_start(owned, thread_start(thread.id));
+    barrier();
+  }
+
+  /// While noted, right before the word is freed.
+  static void unlink(Thread& thread, OwnedWord& owned) noexcept {
+    previous_of(owned.next) = owned.previous;
+    next_of(owned.previous) = owned.next;
+    barrier();
+    owned.proof.store(0, std::memory_order_relaxed);
+    if (!kernel_watches()) [[unlikely]]
+      note_start(owned, 0);
+    --thread.held;
+    barrier();
+  }
+
+  /// Takes everything that the thread holds between two addresses off its list: the memory is about to go.
+  static void forget(const void* begin, const void* end) noexcept {
+    Thread& thread = self();
+    const auto inside = [&](const void* at) { return at >= begin && at < end; };
+    const void* const last = &thread.head->list;
+    for (void* at = thread.head->list; untagged(at) != last;) {
+      void* const next = next_of(at);
+      if (inside(untagged(at))) {
+        next_of(previous_of(at)) = next;
+        previous_of(next) = previous_of(at);
+        --thread.held;
+      }
+      at = next;
+    }
+  }
+
+  /// Whether the kernel marks what a dead thread owned. If not, one who waits calls look_after().
+  static bool kernel_watches() noexcept { return watches_.load(std::memory_order_relaxed); }
+
+  /// Where the kernel does not watch: marks the word as the kernel would, if its owner no longer runs. An owner is known by
+  /// its number and the moment at which it started; before it has noted that moment, by the number alone.
+  static void look_after(OwnedWord& owned) noexcept {
+    if (kernel_watches()) return;
+    std::uint32_t seen = owned.word.load(std::memory_order_relaxed);
+    const std::uint32_t owner = seen & FUTEX_TID_MASK;
+    if (owner == 0) return;
+    const std::uint64_t noted =
+        owned.since[0].load(std::memory_order_relaxed) | std::uint64_t{owned.since[1].load(std::memory_order_relaxed)} << 32;
+    const std::uint64_t started = thread_start(owner);
+    if (started != 0 && (noted == 0 || noted == started)) return;
+    note_start(owned, 0);  // before another can own it
+    owned.word.compare_exchange_strong(seen, (seen & FUTEX_WAITERS) | FUTEX_OWNER_DIED, std::memory_order_relaxed);
+  }
+
+  /// For a test of what happens where the list can't be used: threads that begin from now on don't.
+  static void do_without_kernel(bool without) noexcept { disabled_.store(without, std::memory_order_relaxed); }
+
+ private:
+  static void note_start(OwnedWord& owned, std::uint64_t started) noexcept {
+    owned.since[0].store(static_cast<std::uint32_t>(started), std::memory_order_relaxed);
+    owned.since[1].store(static_cast<std::uint32_t>(started >> 32), std::memory_order_relaxed);
+  }
+
+  static void barrier() noexcept { std::atomic_signal_fence(std::memory_order_seq_cst); }
+
+  // The lowest bit of a pointer tells the kernel of another kind of mutex.
+  static void* untagged(void* entry) noexcept {
+    return reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(entry) & ~std::uintptr_t{1});
+  }
+  static void*& next_of(void* entry) noexcept { return *static_cast<void**>(untagged(entry)); }
+  static void*& previous_of(void* entry) noexcept { return static_cast<void**>(untagged(entry))[-1]; }
+
+  [[gnu::noinline]] static void begin(Thread& thread) {
+    static const int at_fork = ::pthread_atfork(nullptr, nullptr, [] { forget_thread(); });
+    if (at_fork != 0) throw std::system_error(at_fork, std::system_category(), "trine: pthread_atfork");
+    static thread_local struct {
+      void* previous;
+      Head head;
+    } own;
+    Head* const head = disabled_.load(std::memory_order_relaxed) ? nullptr : head_of_library();
+    own.head.list = &own.head.list;
+    thread.head = head != nullptr ? head : &own.head;
+    if (head == nullptr) watches_.store(false, std::memory_order_relaxed);
+    thread.held = 0;
+    thread.proof = new_proof();
+    thread.id = thread_id();
+  }
+
+  // The child of a fork has another number, and a list that the C library has emptied.
+  static void forget_thread() noexcept {
+    Thread& thread = self();
+    thread = Thread{};
+  }
+
+  // The list of the calling thread, if it is as expected.
+  static Head* head_of_library() {
+    Head* head = nullptr;
+    std::size_t size = 0;
+    if (::syscall(SYS_get_robust_list, 0, &head, &size) != 0 || head == nullptr || size != sizeof(Head)) return nullptr;
+    constexpr auto offset = static_cast<long>(offsetof(OwnedWord, word)) - static_cast<long>(offsetof(OwnedWord, next));
+    if (head->offset != offset || head->pending != nullptr) return nullptr;
+    return library_agrees(*head) ? head : nullptr;
+  }
+
+  // A robust mutex of the C library must stand where, and look as, an entry of ours would.
+  static bool library_agrees(Head& head) {
+    if (sizeof(pthread_mutex_t) < sizeof(OwnedWord)) return false;
+    pthread_mutexattr_t robust;
+    pthread_mutex_t mutex;
+    void* const before = head.list;
+    bool agrees = ::pthread_mutexattr_init(&robust) == 0 &&
+                  ::pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST) == 0 &&
+                  ::pthread_mutex_init(&mutex, &robust) == 0;
+    if (!agrees) return false;
+    agrees = ::pthread_mutex_lock(&mutex) == 0;
+    auto& entry = reinterpret_cast<OwnedWord&>(mutex);
+    agrees = agrees && head.list == &entry.next && entry.next == before && entry.previous == &head.list &&
+             (entry.word.load(std::memory_order_relaxed) & FUTEX_TID_MASK) == thread_id();
+    ::pthread_mutex_unlock(&mutex);
+    ::pthread_mutex_destroy(&mutex);
+    ::pthread_mutexattr_destroy(&robust);
+    return agrees && head.list == before;
+  }
+
+  static std::uint32_t new_proof() noexcept {
+    static constinit std::atomic<std::uint32_t> count{0};
+    const std::uint64_t mixed = (thread_start(thread_id()) * 0x9E3779B97F4A7C15U + thread_id()) * 0xBF58476D1CE4E5B9U +
+                                count.fetch_add(1, std::memory_order_relaxed);
+    const auto proof = static_cast<std::uint32_t>(mixed ^ (mixed >> 32));
+    return proof == 0 ? 1 : proof;
+  }
+
+  inline static std::atomic<bool> watches_{true};
+  inline static std::atomic<bool> disabled_{false};
+};
+
+}  // namespace trine::os
