@@ -76,7 +76,9 @@ class SegmentFaults : public Leakless, public ::testing::WithParamInterface<bool
       }
     };
     say_nothing();
-    return Faults::now().count < at ? nullptr : Faults::now().call;
+    const Faults found = std::exchange(Faults::now(), {});
+    expect_in_order(found.call);
+    return found.count < at ? nullptr : found.call;
   }
 
   void fails_once(int at, int error, const std::function<void()>& prepare, const std::function<void()>& work) {

@@ -5,14 +5,11 @@
 #error "trine: the backends for processes need Linux"
 #endif
 
-#include <cstddef>
-#include <memory>
-#include <type_traits>
-#include <utility>
+#include <string_view>
 
 #include <trine/backend/mortal.hpp>
+#include <trine/backend/shared_state.hpp>
 #include <trine/os/robust_futex.hpp>
-#include <trine/os/shared_pages.hpp>
 
 namespace trine {
 
@@ -20,26 +17,15 @@ namespace trine {
 /// memory by itself: `Event<processes> go;` as a local variable works with the children that inherit it by fork(). Any
 /// participant may be killed at any instruction, and no other hangs: see docs/design.md.
 struct processes : Mortal<os::RobustFutex> {
-  /// The state of a primitive, in a mapping of its own.
+  /// The state of a primitive, in a mapping of its own, or in a segment with a name.
   template <class S>
-  class Storage {
-   public:
-    template <class... Arguments>
-    explicit Storage(Arguments&&... arguments) : pages_(sizeof(S)) {
-      std::construct_at(state(), std::forward<Arguments>(arguments)...);
-    }
+  using Storage = SharedState<S>;
 
-    S* operator->() noexcept { return state(); }
-    const S* operator->() const noexcept { return state(); }
-    S& operator*() noexcept { return *state(); }
+  /// The tags that say how an object gets its name.
+  template <SegmentTag Tag>
+  using NameTag = Tag;
 
-   private:
-    static_assert(std::is_trivially_destructible_v<S>, "the state of an object between processes is never destroyed");
-
-    [[nodiscard]] S* state() const noexcept { return static_cast<S*>(pages_.data()); }
-
-    os::SharedPages pages_;
-  };
+  static bool remove(std::string_view name) { return Segment::remove(name); }
 };
 
 /// As processes, for objects inside memory that the user shares: the object is its state, and valid at another address in
