@@ -2,6 +2,8 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -10,6 +12,7 @@
 
 #include <trine/backend.hpp>
 #include <trine/backend/threads.hpp>
+#include <trine/barrier_state.hpp>
 #include <trine/error.hpp>
 #include <trine/until.hpp>
 
@@ -29,16 +32,26 @@ namespace trine {
 /// after wait(). Lifetime: it may be destroyed when no call is in progress. Constant time but for the waking.
 template <class B = threads>
 class Barrier {
-  struct State;
+  using State = BarrierState<B>;
   using Word = typename B::Word;
+  struct Extras;
+  using Attached = typename B::template Attached<Extras>;
 
  public:
   class WaitOperation;
+  class ActingOperation;
 
-  static constexpr std::ptrdiff_t most_parties = (std::ptrdiff_t{1} << 30) - 1;
+  static constexpr std::ptrdiff_t most_parties = State::most_parties;
 
-  /// `limit` is that of each wait() without one of its own. Throws std::invalid_argument if there are no parties.
-  explicit Barrier(std::ptrdiff_t parties, std::function<void()> action = {}, Until limit = {}) : state_(parties) {
+  /// Throws std::invalid_argument if there are no parties, or more than there can be.
+  explicit Barrier(std::ptrdiff_t parties) : state_(parties) {}
+
+  /// `limit` is that of each wait() without one of its own.
+  Barrier(std::ptrdiff_t parties, std::chrono::nanoseconds limit) : state_(parties, limit) {}
+
+  /// The same with an action for each generation; not in shared memory, where no function can be kept: see wait(action).
+  Barrier(std::ptrdiff_t parties, std::function<void()> action,
+          Until limit = {}) requires std::constructible_from<Attached, Extras*> : state_(parties) {
     if (action || !limit.never()) extras_.reset(new Extras{std::move(action), std::move(limit)});
   }
   Barrier(const Barrier&) = delete;
@@ -46,12 +59,21 @@ class Barrier {
 
   /// Waits until all parties have arrived. Returns the caller's place, from 0 to parties - 1, in the order of arrival.
   /// Throws BrokenBarrier.
-  typename B::template Result<std::ptrdiff_t> wait() { return wait(extras_ ? extras_->limit : Until()); }
+  typename B::template Result<std::ptrdiff_t> wait() { return wait(limit()); }
   typename B::template Result<std::ptrdiff_t> wait(const Until& until) { return B::run(wait_op(), until); }
+
+  /// The same with the caller's own action, which runs if the caller is the last to arrive.
+  typename B::template Result<std::ptrdiff_t> wait(std::function<void()> action) { return wait(std::move(action), limit()); }
+  typename B::template Result<std::ptrdiff_t> wait(std::function<void()> action, const Until& until) {
+    return B::run(wait_op(std::move(action)), until);
+  }
 
   /// Not for select(): giving up breaks the barrier.
   [[nodiscard]] WaitOperation wait_op() noexcept {
     return WaitOperation(*state_, extras_ && extras_->action ? &extras_->action : nullptr);
+  }
+  [[nodiscard]] ActingOperation wait_op(std::function<void()> action) noexcept {
+    return ActingOperation(*state_, std::move(action));
   }
 
   /// Breaks the barrier, until reset().
@@ -63,87 +85,23 @@ class Barrier {
   [[nodiscard]] std::ptrdiff_t parties() const noexcept { return state_->parties; }
 
   /// How many wait at this moment.
-  [[nodiscard]] std::ptrdiff_t waiting() const noexcept {
-    return (state_->phase.load(std::memory_order_relaxed) & (broken_bit | leaving)) != 0 ? 0 : state_->arrived.count();
-  }
+  [[nodiscard]] std::ptrdiff_t waiting() const noexcept { return state_->whole() ? state_->arrived.count() : 0; }
 
-  [[nodiscard]] bool broken() const noexcept { return (state_->phase.load(std::memory_order_relaxed) & broken_bit) != 0; }
+  [[nodiscard]] bool broken() const noexcept { return (state_->look() & State::broken_bit) != 0; }
 
  private:
-  // | bits | meaning |
-  // | 0    | sleepers: somebody may sleep on the phase (may be stale-set, never stale-clear) |
-  // | 1    | broken: nobody may arrive, those inside leave with BrokenBarrier |
-  // | 2    | leaving: reset() was called; those inside leave with BrokenBarrier, and nobody may arrive until they have |
-  // | 3-31 | generation |
-  // All but the first bit are written with the gate held. A generation comes again after 2^29 others; a party that slept
-  // through exactly so many waits for the next.
-  static constexpr std::uint32_t sleepers = 1;
-  static constexpr std::uint32_t broken_bit = 2;
-  static constexpr std::uint32_t leaving = 4;
-  static constexpr std::uint32_t generation = 8;
-
-  struct State {
-    explicit State(std::ptrdiff_t count) : parties(static_cast<std::uint32_t>(count)) {
-      if (count < 1 || count > most_parties) throw std::invalid_argument("trine: Barrier: parties must be positive");
-    }
-
-    [[nodiscard]] std::uint32_t look() const noexcept { return phase.load(std::memory_order_relaxed); }
-
-    // The following are called with the gate held, and return the phase before, whose mark says whom to wake.
-    // Release: pairs with the acquire of those who look at the phase.
-    // The phase is first: who dies between the two has let the others go, and those who come find the barrier broken.
-    std::uint32_t begin_next() {
-      const std::uint32_t before = phase.exchange((look() / generation + 1) * generation, std::memory_order_release);
-      arrived.clear();
-      return before;
-    }
-
-    std::uint32_t leave() {
-      arrived.leave();
-      return (look() & leaving) != 0 && arrived.count() == 0 ? begin_next() : 0;
-    }
-
-    std::uint32_t become(std::uint32_t flag) noexcept {
-      return phase.exchange(look() / generation * generation | flag, std::memory_order_release);
-    }
-
-    // One who dies with the gate held was a party: it breaks the barrier, whatever it was about to do.
-    void close_gate() {
-      if (gate.lock()) [[likely]]
-        return;
-      become(broken_bit);
-      B::wake(phase, everyone);
-    }
-
-    void open_gate_and_wake(std::uint32_t before) {
-      gate.unlock();
-      if ((before & sleepers) != 0) B::wake(phase, everyone);
-    }
-
-    void break_now(bool leave_too) {
-      close_gate();
-      const std::uint32_t before = become(broken_bit);
-      open_gate_and_wake(leave_too ? before | leave() : before);
-    }
-
-    void reset() {
-      close_gate();
-      open_gate_and_wake(arrived.count() == 0 ? begin_next() : become(leaving));
-    }
-
-    typename B::ShortLock gate;
-    Word phase{0};
-    typename B::Tally arrived;  // those of this generation, and those who have not left a broken one
-    const std::uint32_t parties;
-  };
-
   struct Extras {
     std::function<void()> action;
     Until limit;
   };
 
+  [[nodiscard]] Until limit() const {
+    if (extras_) return extras_->limit;
+    return state_->limit == std::chrono::nanoseconds::max().count() ? Until() : std::chrono::nanoseconds(state_->limit);
+  }
+
   typename B::template Storage<State> state_;
-  typename B::template Attached<Extras> extras_;
+  Attached extras_;
 };
 
 /// Arrives, and then waits for the phase to pass. The last one has nothing to wait for: its result() runs the action and
@@ -170,9 +128,10 @@ class Barrier<B>::WaitOperation : public OperationOf<std::ptrdiff_t, B> {
       }
       // The phase that the attempt saw: if it has changed since, there is something new to look at.
       std::uint32_t seen = seen_;
-      if ((seen & sleepers) != 0 || state_->phase.compare_exchange_strong(seen, seen | sleepers, std::memory_order_relaxed,
-                                                                          std::memory_order_relaxed)) {
-        return {&state_->phase, seen_ | sleepers};
+      if ((seen & State::sleepers) != 0 ||
+          state_->phase.compare_exchange_strong(seen, seen | State::sleepers, std::memory_order_relaxed,
+                                                std::memory_order_relaxed)) {
+        return {&state_->phase, seen_ | State::sleepers};
       }
     }
   }
@@ -190,7 +149,7 @@ class Barrier<B>::WaitOperation : public OperationOf<std::ptrdiff_t, B> {
       return true;
     }
     stage_ = Stage::broken;
-    state_->open_gate_and_wake(state_->become(broken_bit) | state_->leave());
+    state_->open_gate_and_wake(state_->become(State::broken_bit) | state_->leave());
     return true;
   }
 
@@ -200,18 +159,21 @@ class Barrier<B>::WaitOperation : public OperationOf<std::ptrdiff_t, B> {
     return place_;
   }
 
+ protected:
+  void act(const std::function<void()>* action) noexcept { action_ = action; }
+
  private:
   enum class Stage : std::uint8_t { outside, waiting, last, passed, broken };
 
   void arrive() {
     state_->close_gate();
     std::uint32_t before = 0;
-    if ((state_->look() & leaving) != 0 && state_->arrived.count() == 0) before = state_->begin_next();
+    if ((state_->look() & State::leaving) != 0 && state_->arrived.count() == 0) before = state_->begin_next();
     seen_ = state_->look();
     const std::uint32_t place = state_->arrived.count();
-    if ((seen_ & broken_bit) != 0) {
+    if ((seen_ & State::broken_bit) != 0) {
       stage_ = Stage::broken;
-    } else if ((seen_ & leaving) == 0 && place < state_->parties) {
+    } else if ((seen_ & State::leaving) == 0 && place < state_->parties) {
       place_ = place;
       state_->arrived.enter();
       stage_ = place + 1 < state_->parties ? Stage::waiting : Stage::last;
@@ -224,7 +186,7 @@ class Barrier<B>::WaitOperation : public OperationOf<std::ptrdiff_t, B> {
   }
 
   [[nodiscard]] bool still_waiting(std::uint32_t phase) const noexcept {
-    return phase / generation == seen_ / generation && (phase & (broken_bit | leaving)) == 0;
+    return phase / State::generation == seen_ / State::generation && (phase & (State::broken_bit | State::leaving)) == 0;
   }
 
   void look() {
@@ -232,7 +194,7 @@ class Barrier<B>::WaitOperation : public OperationOf<std::ptrdiff_t, B> {
     const std::uint32_t phase = state_->phase.load(std::memory_order_acquire);
     if (still_waiting(phase)) {
       seen_ = phase;
-    } else if (phase / generation != seen_ / generation) {
+    } else if (phase / State::generation != seen_ / State::generation) {
       pass();
     } else {
       state_->close_gate();
@@ -250,7 +212,7 @@ class Barrier<B>::WaitOperation : public OperationOf<std::ptrdiff_t, B> {
       throw;
     }
     state_->close_gate();
-    const bool whole = (state_->look() & (broken_bit | leaving)) == 0;
+    const bool whole = state_->whole();
     stage_ = Stage::broken;
     const std::uint32_t before = whole ? state_->begin_next() : state_->leave();
     if (whole) pass();
@@ -267,6 +229,22 @@ class Barrier<B>::WaitOperation : public OperationOf<std::ptrdiff_t, B> {
   std::uint32_t seen_ = 0;
   std::uint32_t place_ = 0;
   Stage stage_ = Stage::outside;
+};
+
+/// The same with an action of its own.
+template <class B>
+class Barrier<B>::ActingOperation : public WaitOperation {
+ public:
+  ActingOperation(State& state, std::function<void()> action) noexcept
+      : WaitOperation(state, nullptr), own_(std::move(action)) {
+    this->act(own_ ? &own_ : nullptr);
+  }
+  ActingOperation(ActingOperation&& other) noexcept : WaitOperation(other), own_(std::move(other.own_)) {
+    this->act(own_ ? &own_ : nullptr);
+  }
+
+ private:
+  std::function<void()> own_;
 };
 
 }  // namespace trine

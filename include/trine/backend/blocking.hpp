@@ -113,6 +113,9 @@ struct Blocking {
   /// | 1-31 | how many are inside |
   class Tally {
    public:
+    /// How many can be inside at a time.
+    static constexpr std::uint32_t most = (1U << 30) - 1;
+
     // Sequentially consistent, all of them: a reader enters and then looks for a writer, a writer comes and then counts the
     // readers; one of the two must see the other.
     void enter() { word_.fetch_add(one, std::memory_order_seq_cst); }

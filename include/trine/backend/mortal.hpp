@@ -84,7 +84,7 @@ struct Mortal : Blocking<Os> {
   /// How many are inside, with a word for each of them, which its death marks. At most `most` at a time.
   class Tally {
    public:
-    static constexpr std::size_t most = 128;
+    static constexpr std::uint32_t most = 128;
 
     /// Throws std::system_error if as many as there can be are inside.
     void enter() {
@@ -97,7 +97,7 @@ struct Mortal : Blocking<Os> {
 
     bool leave() {
       const std::uint32_t me = holder();
-      for (std::size_t i = 0; i < most; ++i) {
+      for (std::uint32_t i = 0; i < most; ++i) {
         Owned& owned = places_[(me % spread + i) % most].owned;
         if (owner_word::owner_of(owned.word.load(std::memory_order_relaxed)) != me) continue;
         // Sequentially consistent by the claim and the count around it; one who watches this place hears of it.
@@ -125,8 +125,8 @@ struct Mortal : Blocking<Os> {
     /// Where to sleep until one of those who are inside has left; needless: nobody is.
     Sleep<Word> watch() {
       const std::uint32_t round = round_.load(std::memory_order_seq_cst);
-      const std::size_t top = top_.load(std::memory_order_seq_cst);
-      for (std::size_t i = 0; i < top && i < most; ++i) {
+      const std::uint32_t top = top_.load(std::memory_order_seq_cst);
+      for (std::uint32_t i = 0; i < top && i < most; ++i) {
         Place& place = places_[i];
         Os::look_after(place.owned);
         std::uint32_t seen = place.owned.word.load(std::memory_order_seq_cst);
@@ -153,10 +153,10 @@ struct Mortal : Blocking<Os> {
     template <class Free>
     bool enter_where(Free free) {
       const std::uint32_t me = holder();
-      for (std::size_t i = 0; i < most; ++i) {
-        const std::size_t at = (me % spread + i) % most;
+      for (std::uint32_t i = 0; i < most; ++i) {
+        const std::uint32_t at = (me % spread + i) % most;
         Place& place = places_[at];
-        raise(top_, static_cast<std::uint32_t>(at) + 1);
+        raise(top_, at + 1);
         std::uint32_t seen = 0;
         // Sequentially consistent: a reader enters and then looks for a writer, a writer comes and then counts the readers.
         if (claim(place.owned, seen, me, std::memory_order_seq_cst) ||
@@ -172,8 +172,8 @@ struct Mortal : Blocking<Os> {
     template <class Use>
     void for_each(Use use) const {
       const std::uint32_t round = round_.load(std::memory_order_seq_cst);
-      const std::size_t top = top_.load(std::memory_order_seq_cst);
-      for (std::size_t i = 0; i < top && i < most; ++i) {
+      const std::uint32_t top = top_.load(std::memory_order_seq_cst);
+      for (std::uint32_t i = 0; i < top && i < most; ++i) {
         const std::uint32_t word = places_[i].owned.word.load(std::memory_order_seq_cst);
         if (word != 0 && places_[i].round.load(std::memory_order_seq_cst) == round) use(places_[i], word);
       }

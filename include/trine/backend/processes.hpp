@@ -34,6 +34,7 @@ struct shared_memory : Mortal<os::RobustFutex> {
   template <class T>
   class Attached {
    public:
+    Attached() = default;
     explicit operator bool() const noexcept { return false; }
     T* operator->() const noexcept { return nullptr; }
   };
