@@ -116,17 +116,19 @@ class Robust {
     barrier();
   }
 
-  /// Takes everything that the thread holds between two addresses off its list: the memory is about to go.
+  /// Gives up everything that the thread holds between two addresses, as its death would: this process is about to have the
+  /// memory no more, but others may.
   static void forget(const void* begin, const void* end) noexcept {
     Thread& thread = self();
     const auto inside = [&](const void* at) { return at >= begin && at < end; };
     const void* const last = &thread.head->list;
     for (void* at = thread.head->list; untagged(at) != last;) {
       void* const next = next_of(at);
-      if (inside(untagged(at))) {
-        next_of(previous_of(at)) = next;
-        previous_of(next) = previous_of(at);
-        --thread.held;
+      if (inside(at)) {
+        auto& owned = *reinterpret_cast<OwnedWord*>(static_cast<std::byte*>(at) - offsetof(OwnedWord, next));
+        const Noted noted(thread, owned);
+        unlink(thread, owned);
+        mark_dead(owned);
       }
       at = next;
     }
@@ -157,6 +159,15 @@ class Robust {
   static void note_start(OwnedWord& owned, std::uint64_t started) noexcept {
     owned.since[0].store(static_cast<std::uint32_t>(started), std::memory_order_relaxed);
     owned.since[1].store(static_cast<std::uint32_t>(started >> 32), std::memory_order_relaxed);
+  }
+
+  // What the kernel does to the word of an owner that has died.
+  static void mark_dead(OwnedWord& owned) noexcept {
+    std::uint32_t seen = owned.word.load(std::memory_order_relaxed);
+    while (!owned.word.compare_exchange_weak(seen, (seen & FUTEX_WAITERS) | FUTEX_OWNER_DIED, std::memory_order_release,
+                                             std::memory_order_relaxed)) {
+    }
+    if ((seen & FUTEX_WAITERS) != 0) ::syscall(SYS_futex, &owned.word, FUTEX_WAKE, 1, nullptr, nullptr, 0);
   }
 
   static void barrier() noexcept { std::atomic_signal_fence(std::memory_order_seq_cst); }
