@@ -62,7 +62,8 @@ struct SegmentName {
 /// memory goes when it has no name and nobody has it mapped. The destructor unmaps and leaves the name. What was opened is
 /// trusted from then on: whoever may write to it (this user's own programs) may break it. `Calls`: the system calls that it
 /// makes; a test lets them fail.
-template <class Calls> class BasicSegment {
+template <class Calls>
+class BasicSegment {
  public:
   /// Fills new memory before anybody else can see it. Called again, on other memory, if somebody else's was there first and
   /// then was removed.
@@ -105,6 +106,11 @@ template <class Calls> class BasicSegment {
 
   BasicSegment(BasicSegment&&) noexcept = default;
   BasicSegment& operator=(BasicSegment&&) noexcept = default;
+
+  /// The size() of a named segment that was asked for so many bytes.
+  static std::size_t room_for(std::size_t bytes) {
+    return rounded("bytes", bytes, sizeof(SegmentHeader)) - sizeof(SegmentHeader);
+  }
 
   /// Aligned to 64 bytes and more. nullptr: owns nothing.
   [[nodiscard]] std::byte* data() const noexcept {

@@ -20,6 +20,12 @@ namespace trine {
 template <class T>
 concept SegmentTag = std::same_as<T, create_only_t> || std::same_as<T, open_only_t> || std::same_as<T, open_or_create_t>;
 
+/// For Layout::owner_kind: owners that the kernel watches can't use the same words as others.
+inline std::uint32_t owner_kind() {
+  os::Robust::self();
+  return os::Robust::kernel_watches() ? 1 : 2;
+}
+
 /// The state of a primitive in shared memory: anonymous, for this process and its children, or in a segment with a name, which
 /// lasts until it is removed. S says in `type_name` what it is.
 template <class S>
@@ -39,8 +45,6 @@ class SharedState {
 
   SharedState(const SharedState&) = delete;
   SharedState& operator=(const SharedState&) = delete;
-  /// What the calling thread still owns in here would make the kernel look at memory that is gone.
-  ~SharedState() { os::Robust::forget(segment_.data(), segment_.data() + segment_.size()); }
 
   S* operator->() noexcept { return state(); }
   const S* operator->() const noexcept { return state(); }
@@ -48,12 +52,6 @@ class SharedState {
 
  private:
   [[nodiscard]] S* state() const noexcept { return std::launder(reinterpret_cast<S*>(segment_.data())); }
-
-  // Owners that the kernel watches and others can't use the same words.
-  static std::uint32_t owner_kind() {
-    os::Robust::self();
-    return os::Robust::kernel_watches() ? 1 : 2;
-  }
 
   static Layout layout() { return Layout::of<S>(std::string(S::type_name), owner_kind()); }
 

@@ -126,9 +126,12 @@ class Robust {
       void* const next = next_of(at);
       if (inside(at)) {
         auto& owned = *reinterpret_cast<OwnedWord*>(static_cast<std::byte*>(at) - offsetof(OwnedWord, next));
-        const Noted noted(thread, owned);
-        unlink(thread, owned);
-        mark_dead(owned);
+        const bool ours = owned.proof.load(std::memory_order_relaxed) == thread.proof;  // and no mutex of the C library
+        if (ours) {
+          const Noted noted(thread, owned);
+          unlink(thread, owned);
+          mark_dead(owned);
+        }
       }
       at = next;
     }

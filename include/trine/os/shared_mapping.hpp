@@ -14,13 +14,16 @@
 #include <string_view>
 #include <trine/os/calls.hpp>
 #include <trine/os/process_identity.hpp>
+#include <trine/os/robust_linux.hpp>
 #include <utility>
 #include <vector>
 
 namespace trine::os {
 
-/// Mapped memory, unmapped at the end.
-template <class Calls = os::Calls> class Mapping {
+/// Mapped memory, unmapped at the end. What the calling thread still owns in it is given up, as by its death: the kernel would
+/// look for it in memory that is gone. Other threads must own nothing in it.
+template <class Calls = os::Calls>
+class Mapping {
  public:
   Mapping() noexcept = default;
 
@@ -40,7 +43,9 @@ template <class Calls = os::Calls> class Mapping {
     return *this;
   }
   ~Mapping() {
-    if (data_ != nullptr) Calls::munmap(data_, bytes_);
+    if (data_ == nullptr) return;
+    Robust::forget(data(), data() + bytes_);
+    Calls::munmap(data_, bytes_);
   }
 
   [[nodiscard]] std::byte* data() const noexcept { return static_cast<std::byte*>(data_); }
@@ -84,7 +89,8 @@ inline FileStatus file_status(const struct stat& from) noexcept {
 
 inline std::uint64_t effective_user() noexcept { return ::geteuid(); }
 
-template <class Calls> FileStatus status_of(const File<Calls>& file, const std::string& path) {
+template <class Calls>
+FileStatus status_of(const File<Calls>& file, const std::string& path) {
   struct stat status;
   if (Calls::fstat(file.number(), &status) != 0) fail_call("fstat", path);
   return file_status(status);
@@ -96,7 +102,8 @@ class TemporaryName {
  public:
   static constexpr std::string_view prefix = ".trine-";
 
-  template <class Calls> static std::string next() {
+  template <class Calls>
+  static std::string next() {
     static constinit std::atomic<std::uint32_t> count{0};
     const ProcessIdentity me = this_process<Calls>();
     return std::string(prefix) + std::to_string(pid_namespace<Calls>()) + "-" + std::to_string(me.pid) + "-" +
@@ -104,7 +111,8 @@ class TemporaryName {
   }
 
   /// Whether a file of that name was left by a process that is dead.
-  template <class Calls> static bool is_stale(std::string_view name) {
+  template <class Calls>
+  static bool is_stale(std::string_view name) {
     if (!name.starts_with(prefix)) return false;
     name.remove_prefix(prefix.size());
     if (next_number(name) != pid_namespace<Calls>()) return false;
@@ -122,7 +130,8 @@ class TemporaryName {
 };
 
 /// The names of all files of the folder. Throws std::system_error.
-template <class Calls = os::Calls> std::vector<std::string> shared_files() {
+template <class Calls = os::Calls>
+std::vector<std::string> shared_files() {
   struct Close {
     DIR* folder;
     ~Close() { Calls::closedir(folder); }
@@ -141,14 +150,16 @@ template <class Calls = os::Calls> std::vector<std::string> shared_files() {
   return names;
 }
 
-template <class Calls = os::Calls> std::string shared_path(std::string_view file) {
+template <class Calls = os::Calls>
+std::string shared_path(std::string_view file) {
   return std::string(Calls::folder()) + "/" + std::string(file);
 }
 
 /// A file that nobody else can see: reserved in full, mapped, zero. It vanishes with the object, or with the process where
 /// the system knows files without a name (O_TMPFILE); elsewhere under a TemporaryName that is removed when its maker is
 /// dead.
-template <class Calls = os::Calls> class NewSharedFile {
+template <class Calls = os::Calls>
+class NewSharedFile {
  public:
   /// Throws std::system_error; `path` is the one that it is meant for, and named in errors.
   NewSharedFile(const std::string& path, std::size_t bytes, std::uint32_t mode) : path_(path) {
@@ -221,7 +232,8 @@ enum class Access { read, write };
 
 /// Opens what has that name, but never through a symbolic link, and never waiting for somebody; nothing: there is none.
 /// Throws std::system_error.
-template <class Calls = os::Calls> File<Calls> open_shared(const std::string& path, Access access) {
+template <class Calls = os::Calls>
+File<Calls> open_shared(const std::string& path, Access access) {
   const int flags = access == Access::read ? O_RDONLY : O_RDWR;
   auto file = open_file<Calls>(path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
   if (!file && errno != ENOENT) fail_call("open", path);
@@ -231,7 +243,8 @@ template <class Calls = os::Calls> File<Calls> open_shared(const std::string& pa
 /// Removes the name if it still is that of `file`: of several that find the same file to be removed, only one removes it,
 /// and none removes another that was made since. false: it is not any more. Throws std::system_error, also after one second
 /// in which somebody else was about to remove it, and did not.
-template <class Calls = os::Calls> bool remove_if_same(const std::string& path, const File<Calls>& file) {
+template <class Calls = os::Calls>
+bool remove_if_same(const std::string& path, const File<Calls>& file) {
   static constexpr int patience = 1000;
   for (int tries = 0; uninterrupted([&] { return Calls::flock(file.number(), LOCK_EX | LOCK_NB); }) != 0; ++tries) {
     if (errno != EWOULDBLOCK || tries == patience) fail_call("flock", path);
@@ -248,7 +261,8 @@ template <class Calls = os::Calls> bool remove_if_same(const std::string& path, 
 }
 
 /// Removes the name, whatever it is that of. false: there is none. Throws std::system_error.
-template <class Calls = os::Calls> bool remove_shared(const std::string& path) {
+template <class Calls = os::Calls>
+bool remove_shared(const std::string& path) {
   for (;;) {
     const auto file = open_file<Calls>(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     if (!file) break;
