@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <system_error>
 
 #include <trine/os/process_linux.hpp>
@@ -140,17 +141,15 @@ class Robust {
   /// Whether the kernel marks what a dead thread owned. If not, one who waits calls look_after().
   static bool kernel_watches() noexcept { return watches_.load(std::memory_order_relaxed); }
 
-  /// Where the kernel does not watch: marks the word as the kernel would, if its owner no longer runs. An owner is known by
-  /// its number and the moment at which it started; before it has noted that moment, by the number alone.
+  /// For one who is about to sleep until the word is free: marks it as the kernel would, if its owner no longer runs. That is
+  /// how a death is noticed where the kernel does not watch; then an owner is known by its number and the moment at which it
+  /// started; before it has noted that moment, by the number alone. Where the kernel watches, this is for words that it was
+  /// never told of, for they were damaged: now and then it makes sure that a thread of that number exists at all.
   static void look_after(OwnedWord& owned) noexcept {
-    if (kernel_watches()) return;
     std::uint32_t seen = owned.word.load(std::memory_order_relaxed);
     const std::uint32_t owner = seen & FUTEX_TID_MASK;
     if (owner == 0) return;
-    const std::uint64_t noted =
-        owned.since[0].load(std::memory_order_relaxed) | std::uint64_t{owned.since[1].load(std::memory_order_relaxed)} << 32;
-    const std::uint64_t started = thread_start(owner);
-    if (started != 0 && (noted == 0 || noted == started)) return;
+    if (kernel_watches() ? !is_due() || exists(owner) : runs(owned, owner)) return;
     note_start(owned, 0);  // before another can own it
     owned.word.compare_exchange_strong(seen, (seen & FUTEX_WAITERS) | FUTEX_OWNER_DIED, std::memory_order_relaxed);
   }
@@ -162,6 +161,31 @@ class Robust {
   static void note_start(OwnedWord& owned, std::uint64_t started) noexcept {
     owned.since[0].store(static_cast<std::uint32_t>(started), std::memory_order_relaxed);
     owned.since[1].store(static_cast<std::uint32_t>(started >> 32), std::memory_order_relaxed);
+  }
+
+  static bool runs(const OwnedWord& owned, std::uint32_t owner) noexcept {
+    const std::uint64_t noted =
+        owned.since[0].load(std::memory_order_relaxed) | std::uint64_t{owned.since[1].load(std::memory_order_relaxed)} << 32;
+    const std::uint64_t started = thread_start(owner);
+    return started != 0 && (noted == 0 || noted == started);
+  }
+
+  static bool exists(std::uint32_t id) noexcept {
+    const int saved = errno;
+    const bool none = ::syscall(SYS_tkill, id, 0) == -1 && errno == ESRCH;
+    errno = saved;
+    return !none;
+  }
+
+  // Every 40 ms in each thread.
+  static bool is_due() noexcept {
+    static constinit thread_local std::int64_t last = 0;
+    timespec now;
+    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    const std::int64_t ms = std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+    if (ms - last < 40) return false;
+    last = ms;
+    return true;
   }
 
   // What the kernel does to the word of an owner that has died.
