@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <cstddef>
 #include <stdexcept>
 #include <string>
 
@@ -50,18 +49,16 @@ class QueueShutdown : public Error {
   QueueShutdown() : Error("trine: the queue was shut down") {}
 };
 
+/// An item is larger than all the memory that a queue between processes has for its items. The queue is unchanged.
+class ItemTooLarge : public Error {
+ public:
+  ItemTooLarge() : Error("trine: the item is larger than the memory that the queue has for its items") {}
+};
+
 /// task_done() was called more often than items were put. The count is unchanged.
 class TaskDoneTooOften : public Error {
  public:
   TaskDoneTooOften() : Error("trine: task_done() called more often than items were put") {}
-};
-
-/// An item does not fit into the queue at all, were it empty. Nothing was put.
-class ItemTooLarge : public Error {
- public:
-  ItemTooLarge() : Error("trine: the item is larger than the queue") {}
-  ItemTooLarge(std::size_t bytes, std::size_t most)
-      : Error("trine: the item takes " + std::to_string(bytes) + " bytes, and the queue holds " + std::to_string(most)) {}
 };
 
 /// The other end was closed, or everyone who had it died, and all that was sent has been received.

@@ -5,11 +5,15 @@
 #error "trine: the backends for processes need Linux"
 #endif
 
+#include <cstddef>
 #include <string_view>
 
 #include <trine/backend/mortal.hpp>
 #include <trine/backend/shared_state.hpp>
 #include <trine/os/robust_futex.hpp>
+#include <trine/process/encoded_items.hpp>
+#include <trine/process/heap_items.hpp>
+#include <trine/process/items.hpp>
 
 namespace trine {
 
@@ -17,6 +21,13 @@ namespace trine {
 /// memory by itself: `Event<processes> go;` as a local variable works with the children that inherit it by fork(). Any
 /// participant may be killed at any instruction, and no other hangs: see docs/design.md.
 struct processes : Mortal<os::RobustFutex> {
+  template <class T, std::size_t N>
+  using FifoItems = typename ItemsBetweenProcesses<T, processes, N>::Fifo;
+  template <class T, std::size_t N>
+  using LifoItems = typename ItemsBetweenProcesses<T, processes, N>::Lifo;
+  template <class T, class Compare, std::size_t N>
+  using PriorityItems = typename ItemsBetweenProcesses<T, processes, N>::template Priority<Compare>;
+
   /// The state of a primitive, in a mapping of its own, or in a segment with a name.
   template <class S>
   using Storage = SharedState<S>;
@@ -31,6 +42,20 @@ struct processes : Mortal<os::RobustFutex> {
 /// As processes, for objects inside memory that the user shares: the object is its state, and valid at another address in
 /// another process. It keeps nothing of a process: no function, no limit with a stop token.
 struct shared_memory : Mortal<os::RobustFutex> {
+  /// The capacity of a queue, which is a part of its type here.
+  template <std::size_t N>
+  static constexpr std::size_t given = [] {
+    static_assert(N != 0, "a queue in shared memory has its capacity as a template argument: Queue<T, shared_memory, N>");
+    return N;
+  }();
+
+  template <class T, std::size_t N>
+  using FifoItems = RingItems<T, shared_memory, given<N>>;
+  template <class T, std::size_t N>
+  using LifoItems = StackItems<T, shared_memory, given<N>>;
+  template <class T, class Compare, std::size_t N>
+  using PriorityItems = HeapItems<T, shared_memory, Compare, given<N>>;
+
   template <class T>
   class Attached {
    public:

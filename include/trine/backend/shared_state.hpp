@@ -34,14 +34,14 @@ class SharedState {
 
  public:
   template <class... Arguments>
-  explicit SharedState(Arguments&&... arguments) : segment_(Segment::anonymous(sizeof(S))) {
+  explicit SharedState(Arguments&&... arguments) : segment_(Segment::anonymous(bytes(arguments...))) {
     ::new (segment_.data()) S(std::forward<Arguments>(arguments)...);
   }
 
   /// The arguments are for the one who makes it; whoever opens it finds it as it is.
   template <SegmentTag Tag, class... Arguments>
   SharedState(Tag tag, std::string_view name, Arguments&&... arguments)
-      : segment_(made(tag, name, [&](std::byte* data) { ::new (data) S(arguments...); })) {}
+      : segment_(made(tag, name, bytes(arguments...), [&](std::byte* data) { ::new (data) S(arguments...); })) {}
 
   SharedState(const SharedState&) = delete;
   SharedState& operator=(const SharedState&) = delete;
@@ -53,14 +53,41 @@ class SharedState {
  private:
   [[nodiscard]] S* state() const noexcept { return std::launder(reinterpret_cast<S*>(segment_.data())); }
 
-  static Layout layout() { return Layout::of<S>(std::string(S::type_name), owner_kind()); }
+  // With what lies behind the state.
+  template <class... Arguments>
+  static std::size_t bytes(const Arguments&... arguments) {
+    if constexpr (requires { S::extra(arguments...); }) {
+      return sizeof(S) + S::extra(arguments...);
+    } else {
+      return sizeof(S);
+    }
+  }
+
+  static Layout layout() {
+    if constexpr (requires { S::type_text(); }) {
+      return Layout::of<S>(S::type_text(), owner_kind());
+    } else {
+      return Layout::of<S>(std::string(S::type_name), owner_kind());
+    }
+  }
+
+  // Where a state holds offsets, it says whether they can be used.
+  static void check(const std::byte* data, std::size_t bytes) {
+    if constexpr (requires(const S& state) { state.sound(bytes); }) {
+      if (!reinterpret_cast<const S*>(data)->sound(bytes)) {
+        throw LayoutMismatch(layout().type + ": its state in shared memory is damaged");
+      }
+    }
+  }
 
   template <class Tag, class Construct>
-  static Segment made(Tag tag, std::string_view name, const Construct& construct) {
+  static Segment made(Tag tag, std::string_view name, std::size_t bytes, const Construct& construct) {
     if constexpr (std::same_as<Tag, open_only_t>) {
-      return Segment(tag, name, layout());
+      return Segment(tag, name, layout(), check);
+    } else if constexpr (std::same_as<Tag, create_only_t>) {
+      return Segment(tag, name, layout(), bytes, construct);
     } else {
-      return Segment(tag, name, layout(), sizeof(S), construct);
+      return Segment(tag, name, layout(), bytes, construct, check);
     }
   }
 
