@@ -8,6 +8,7 @@
 #include <atomic>
 #include <concepts>
 #include <cstdint>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -141,6 +142,15 @@ concept Backend = requires(typename B::Word& word, typename B::Owned& owned, typ
   { flag.raise() } -> std::same_as<Sleep<typename B::Word>>;
   flag.wake(number);
   flag.wake_all();
+};
+
+/// Whether Tag says how an object of backend B gets a name: the backend has NameTag<Tag>, a Storage that takes the tag and the
+/// name before the arguments of the state, and remove(name).
+template <class Tag, class B>
+concept NameTagOf = requires { typename B::template NameTag<Tag>; };
+template <class B>
+concept NamingBackend = requires(std::string_view name) {
+  { B::remove(name) } -> std::same_as<bool>;
 };
 
 /// Whether T is an operation that select() takes.

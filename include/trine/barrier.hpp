@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <functional>
 #include <stdexcept>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include <trine/backend.hpp>
@@ -54,6 +56,23 @@ class Barrier {
           Until limit = {}) requires std::constructible_from<Attached, Extras*> : state_(parties) {
     if (action || !limit.never()) extras_.reset(new Extras{std::move(action), std::move(limit)});
   }
+
+  /// By a name, where the backend knows names: `tag` is create_only, open_only or open_or_create. The action and its limit are
+  /// this process's own. Throws LayoutMismatch if it is there with other parties; 0: with whatever there are.
+  template <NameTagOf<B> Tag>
+  Barrier(Tag tag, std::string_view name, std::ptrdiff_t parties = 0) : state_(tag, name, parties) {
+    expect(name, parties);
+  }
+  template <NameTagOf<B> Tag>
+  Barrier(Tag tag, std::string_view name, std::ptrdiff_t parties, std::chrono::nanoseconds limit)
+      : state_(tag, name, parties, limit) {
+    expect(name, parties);
+  }
+  template <NameTagOf<B> Tag>
+  Barrier(Tag tag, std::string_view name, std::ptrdiff_t parties, std::function<void()> action, Until limit = {})
+      : Barrier(tag, name, parties) {
+    extras_.reset(new Extras{std::move(action), std::move(limit)});
+  }
   Barrier(const Barrier&) = delete;
   Barrier& operator=(const Barrier&) = delete;
 
@@ -89,11 +108,20 @@ class Barrier {
 
   [[nodiscard]] bool broken() const noexcept { return (state_->look() & State::broken_bit) != 0; }
 
+  /// Removes a name; those who have the object keep it. false: there was none.
+  static bool remove(std::string_view name) requires NamingBackend<B> { return B::remove(name); }
+
  private:
   struct Extras {
     std::function<void()> action;
     Until limit;
   };
+
+  void expect(std::string_view name, std::ptrdiff_t count) const {
+    if (count == 0 || count == parties()) return;
+    throw LayoutMismatch("Barrier '" + std::string(name) + "': the parties are " + std::to_string(parties()) + " there, " +
+                         std::to_string(count) + " here");
+  }
 
   [[nodiscard]] Until limit() const {
     if (extras_) return extras_->limit;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
+#include <string_view>
 
 #include <trine/backend.hpp>
 
@@ -15,6 +16,8 @@ namespace trine {
 template <class B>
 struct BarrierState {
   using Word = typename B::Word;
+
+  static constexpr std::string_view type_name = "Barrier";
 
   // | bits | meaning |
   // | 0    | sleepers: somebody may sleep on the phase (may be stale-set, never stale-clear) |
