@@ -58,7 +58,9 @@ class BasicQueue {
   typename B::template Result<bool> put(T&& item, const Until& until = Until::forever()) {
     return B::run(put_op(std::move(item)), until);
   }
-  typename B::template Result<bool> put(const T& item, const Until& until = Until::forever()) { return B::run(put_op(item), until); }
+  typename B::template Result<bool> put(const T& item, const Until& until = Until::forever()) {
+    return B::run(put_op(item), until);
+  }
 
   /// Puts the item in if there is room.
   bool try_put(T&& item) { return at_once(put_op(std::move(item))); }
@@ -75,9 +77,7 @@ class BasicQueue {
   typename B::template Result<T> get() { return B::run(get_op(), Until::forever()); }
 
   /// The same; nothing when it gave up.
-  typename B::template Result<std::optional<T>> get(const Until& until) {
-    return B::run(TimedGetOperation(*state_), until);
-  }
+  typename B::template Result<std::optional<T>> get(const Until& until) { return B::run(TimedGetOperation(*state_), until); }
 
   /// Takes an item out if there is one.
   std::optional<T> try_get() { return at_once(TimedGetOperation(*state_)); }
@@ -106,11 +106,11 @@ class BasicQueue {
   [[nodiscard]] bool full() const noexcept { return size() >= state_->limit; }
 
   /// As it was given to the constructor: 0 is unlimited.
-  [[nodiscard]] std::size_t capacity() const noexcept { return state_->limit == State::most ? 0 : state_->limit; }
+  [[nodiscard]] std::size_t capacity() const noexcept { return state_->asked; }
 
   /// The caller keeps the item in its place until the operation is done, which moves from it only then.
-  [[nodiscard]] PutOperation put_op(T&& item) noexcept { return {*state_, std::move(item)}; }
-  [[nodiscard]] CopyOperation put_op(const T& item) noexcept { return {*state_, item}; }
+  [[nodiscard]] PutOperation put_op(T&& item) { return {*state_, std::move(item)}; }
+  [[nodiscard]] CopyOperation put_op(const T& item) { return {*state_, item}; }
   [[nodiscard]] GetOperation get_op() noexcept { return GetOperation(*state_); }
   [[nodiscard]] GetManyOperation get_many_op(std::size_t n) noexcept { return GetManyOperation(*state_, n); }
   [[nodiscard]] JoinOperation join_op() noexcept { return JoinOperation(*state_); }
@@ -118,8 +118,8 @@ class BasicQueue {
   /// Not for select(): it may have put a part when it gives up.
   template <std::ranges::input_range R>
   [[nodiscard]] auto put_many_op(R&& items) {
-    return QueuePutMany<std::ranges::iterator_t<R>, std::ranges::sentinel_t<R>, Items, B>(
-        *state_, std::ranges::begin(items), std::ranges::end(items));
+    return QueuePutMany<std::ranges::iterator_t<R>, std::ranges::sentinel_t<R>, Items, B>(*state_, std::ranges::begin(items),
+                                                                                          std::ranges::end(items));
   }
 
   /// `for (T item : queue)` takes items out until the queue was shut down and is empty.

@@ -49,6 +49,12 @@ class QueueShutdown : public Error {
   QueueShutdown() : Error("trine: the queue was shut down") {}
 };
 
+/// An item is larger than all the memory that a queue between processes has for its items. The queue is unchanged.
+class ItemTooLarge : public Error {
+ public:
+  ItemTooLarge() : Error("trine: the item is larger than the memory that the queue has for its items") {}
+};
+
 /// task_done() was called more often than items were put. The count is unchanged.
 class TaskDoneTooOften : public Error {
  public:
