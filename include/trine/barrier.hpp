@@ -104,7 +104,7 @@ class Barrier {
   [[nodiscard]] std::ptrdiff_t parties() const noexcept { return state_->parties; }
 
   /// How many wait at this moment.
-  [[nodiscard]] std::ptrdiff_t waiting() const noexcept { return state_->whole() ? state_->arrived.count() : 0; }
+  [[nodiscard]] std::ptrdiff_t waiting() const noexcept { return state_->whole() ? state_->inside() : 0; }
 
   [[nodiscard]] bool broken() const noexcept { return (state_->look() & State::broken_bit) != 0; }
 
@@ -150,7 +150,7 @@ class Barrier<B>::WaitOperation : public OperationOf<std::ptrdiff_t, B> {
   Sleep<Word> announce() {
     for (;;) {
       if (attempt()) return {};
-      if (stage_ == Stage::waiting && state_->arrived.lost()) {
+      if (stage_ == Stage::waiting && state_->arrived.lost(seen_ / State::generation)) {
         state_->break_now(false);
         continue;
       }
@@ -196,14 +196,14 @@ class Barrier<B>::WaitOperation : public OperationOf<std::ptrdiff_t, B> {
   void arrive() {
     state_->close_gate();
     std::uint32_t before = 0;
-    if ((state_->look() & State::leaving) != 0 && state_->arrived.count() == 0) before = state_->begin_next();
+    if ((state_->look() & State::leaving) != 0 && state_->inside() == 0) before = state_->begin_next();
     seen_ = state_->look();
-    const std::uint32_t place = state_->arrived.count();
+    const std::uint32_t place = state_->inside();
     if ((seen_ & State::broken_bit) != 0) {
       stage_ = Stage::broken;
     } else if ((seen_ & State::leaving) == 0 && place < state_->parties) {
       place_ = place;
-      state_->arrived.enter();
+      state_->arrived.enter(seen_ / State::generation);
       stage_ = place + 1 < state_->parties ? Stage::waiting : Stage::last;
       if (stage_ == Stage::last && action_ == nullptr) {
         before |= state_->begin_next();

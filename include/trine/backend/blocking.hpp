@@ -118,7 +118,7 @@ struct Blocking {
 
     // Sequentially consistent, all of them: a reader enters and then looks for a writer, a writer comes and then counts the
     // readers; one of the two must see the other.
-    void enter() { word_.fetch_add(one, std::memory_order_seq_cst); }
+    void enter(std::uint32_t /*tag*/ = 0) { word_.fetch_add(one, std::memory_order_seq_cst); }
 
     /// false, and nothing, if nobody was inside.
     bool leave() {
@@ -130,12 +130,13 @@ struct Blocking {
       return true;
     }
 
-    [[nodiscard]] std::uint32_t count() const { return word_.load(std::memory_order_seq_cst) / one; }
+    [[nodiscard]] std::uint32_t count(std::uint32_t /*tag*/ = 0) const { return word_.load(std::memory_order_seq_cst) / one; }
 
     /// Whether one who was inside has died there.
-    static constexpr bool lost() noexcept { return false; }
+    static constexpr bool lost(std::uint32_t /*tag*/ = 0) noexcept { return false; }
 
-    /// Nobody is inside any more; each of those who were says so by dismissed(), some time before it enters again.
+    /// Nobody is inside any more, as soon as another tag is asked for; each of those who were says so by dismissed(), some time
+    /// before it enters again.
     void clear() { word_.store(0, std::memory_order_relaxed); }
     void dismissed() noexcept {}
 
