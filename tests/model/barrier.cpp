@@ -233,7 +233,7 @@ TEST(ModelBarrier, FourForTwoPlaces) { prove(4, 0, four_for_two_places<model>, 0
 
 // ---- mutants ----
 
-constexpr std::string_view here = "/barrier.hpp";
+constexpr std::string_view here = "/barrier_operation.hpp";
 constexpr std::string_view state = "/barrier_state.hpp";
 
 TEST(ModelBarrierMutant, NextWithoutRelease) {
@@ -241,7 +241,7 @@ TEST(ModelBarrierMutant, NextWithoutRelease) {
              two_parties<mutated>, "data race");
 }
 TEST(ModelBarrierMutant, LookWithoutAcquire) {
-  caught_two({.file = here, .function = "WaitOperation::look(", .op = Op::load, .order = acquire, .weakened = relaxed},
+  caught_two({.file = here, .function = "::look(", .op = Op::load, .order = acquire, .weakened = relaxed},
              two_parties<mutated>, "data race");
 }
 // For two parties alone: a third could miss the store that clears the count, which is not sequentially consistent.
