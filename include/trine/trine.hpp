@@ -3,6 +3,7 @@
 // Everything. A program that uses one primitive includes that one's header.
 #pragma once
 
+#include <trine/backend/coroutines.hpp>
 #include <trine/backend/model.hpp>
 #include <trine/barrier.hpp>
 #include <trine/condition.hpp>
