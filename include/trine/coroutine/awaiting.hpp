@@ -39,8 +39,9 @@ namespace trine {
 
 /// What a waiting member of a primitive returns on coroutines: `co_await` it, once, in any coroutine.
 ///
-/// The operation was tried when this was made. If it was done, awaiting does not suspend, and nothing was allocated. If not,
-/// the coroutine sleeps in the frame that it has. It goes on where it was: on the Scheduler that ran it, never inside the
+/// The operation was tried when this was made. If it was done, awaiting does not suspend, and nothing was allocated (but for
+/// every 256th in a row, after which others run: a coroutine that never has to wait does not keep the thread). If not, the
+/// coroutine sleeps in the frame that it has. It goes on where it was: on the Scheduler that ran it, never inside the
 /// call that woke it; or by the executor that it named (see on()). Coroutines are served in the order in which they began
 /// to wait. One that is destroyed while it waits has not waited: nothing is lost, nothing is taken.
 ///
@@ -74,6 +75,7 @@ class [[nodiscard]] Awaiting {
   ~Awaiting() {
     if (!awaited_) [[unlikely]] forgotten();
     if (stage_ == Stage::done) {
+      delete hop_;
       std::destroy_at(&value_);
     } else if (stage_ == Stage::inside) {
       std::destroy_at(pending_);
@@ -84,11 +86,12 @@ class [[nodiscard]] Awaiting {
 
   bool await_ready() noexcept {
     awaited_ = true;
-    return stage_ == Stage::done;
+    return stage_ == Stage::done && --coroutine::here().waits >= 0;
   }
 
   template <class P>
   bool await_suspend(std::coroutine_handle<P> coroutine) {
+    if (stage_ == Stage::done) return let_others_run(coroutine);
     return pending_->suspend(coroutine, nullptr, coroutine::Driven<P>);
   }
 
@@ -99,6 +102,7 @@ class [[nodiscard]] Awaiting {
 
   /// For on(): as await_suspend(), to be resumed by `resumer`.
   bool suspend(std::coroutine_handle<> coroutine, coroutine::Resumer& resumer) {
+    if (stage_ == Stage::done) return false;
     return pending_->suspend(coroutine, &resumer, false);
   }
 
@@ -115,11 +119,23 @@ class [[nodiscard]] Awaiting {
     std::terminate();
   }
 
+  // It has waited for nothing many times: those who wait in the scheduler's line are to run as well.
+  [[gnu::cold, gnu::noinline]] bool let_others_run(std::coroutine_handle<> coroutine) {
+    Scheduler* const scheduler = coroutine::here().scheduler;
+    if (scheduler == nullptr) return false;
+    hop_ = new coroutine::Hop(*scheduler);
+    hop_->await_suspend(coroutine);
+    return true;
+  }
+
   union {
     R value_;
     alignas(std::max_align_t) std::byte room_[std::max(room, sizeof(R) + overhead + 24)];
   };
-  coroutine::Pending<R>* pending_ = nullptr;
+  union {
+    coroutine::Hop* hop_ = nullptr;    // when it is done
+    coroutine::Pending<R>* pending_;  // until it is
+  };
   Stage stage_;
   bool awaited_ = false;
 };

@@ -53,6 +53,7 @@ struct Here {
   Ready* orphans = nullptr;          // coroutines that this thread woke and nobody else resumes, in order
   Ready* last_orphan = nullptr;
   bool resuming_orphans = false;
+  int waits = 0;                     // how many more waits of the running coroutine may be over at once
 };
 
 inline constinit thread_local Here this_thread;
@@ -71,6 +72,9 @@ inline void Everywhere::delivered() noexcept {
   }
   at.resuming_orphans = false;
 }
+
+/// After so many waits that were over at once a coroutine lets the others of its scheduler run.
+inline constexpr int most_waits = 256;
 
 /// Resumes a coroutine, and then the one that it named to go on, and so forth: however deep tasks await each other, and in
 /// whichever way they are compiled, the stack does not grow.

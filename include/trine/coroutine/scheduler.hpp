@@ -25,47 +25,6 @@ namespace trine {
 
 struct coroutines;
 
-namespace coroutine {
-
-/// Puts a coroutine at the end of a scheduler's line.
-class Hop : private Ready {
- public:
-  explicit Hop(Scheduler& to) noexcept : Ready(resume), to_(to) {}
-  Hop(const Hop&) = delete;
-  Hop& operator=(const Hop&) = delete;
-  ~Hop() {
-    if (coroutine_) take_back_from(to_, *this);
-  }
-
-  bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> coroutine) noexcept {
-    coroutine_ = coroutine;
-    root_ = here().root;
-    post_to(to_, *this);
-  }
-  void await_resume() const noexcept {}
-
- private:
-  static void resume(Ready& item) {
-    Hop& self = static_cast<Hop&>(item);
-    const std::coroutine_handle<> coroutine = std::exchange(self.coroutine_, {});
-    Here& at = here();
-    Root* const outer = std::exchange(at.root, self.root_);
-    if (at.root != nullptr && at.root->cancel().stop_requested()) {
-      at.root->cancelled();
-    } else {
-      drive(coroutine);
-    }
-    at.root = outer;
-  }
-
-  Scheduler& to_;
-  std::coroutine_handle<> coroutine_;
-  Root* root_ = nullptr;
-};
-
-}  // namespace coroutine
-
 /// Runs coroutines, on the thread that calls run() and on as many more as it is told to have.
 ///
 ///     trine::Scheduler scheduler;

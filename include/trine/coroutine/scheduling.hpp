@@ -101,11 +101,13 @@ inline void Scheduler::tend() {
 template <class Enough>
 void Scheduler::work(Enough enough) {
   static constexpr int steps = 61;
+  coroutine::Here& at = coroutine::here();
   for (;;) {
     for (int step = 0; step < steps; ++step) {
       if (enough()) return;
       coroutine::Ready* const item = next();
       if (item == nullptr) break;
+      at.waits = coroutine::most_waits;
       item->run(*item);
     }
     tend();

@@ -206,20 +206,22 @@ inline void Waiting::deliver() noexcept {
 
 inline void Waiting::step(Ready& item) {
   Waiting& self = static_cast<Waiting&>(item);
-  if (!self.over_ && !self.leave()) return;
-  self.disarm();
-  self.tidy();
-  self.resume();
+  Here& at = here();
+  Root* const outer = std::exchange(at.root, self.root_);
+  if (self.over_ || self.leave()) {
+    self.disarm();
+    self.tidy();
+    self.resume();
+  }
+  at.root = outer;
 }
 
+// Within the task's root.
 inline void Waiting::resume() {
   suspended_ = false;
   if (left_ && root_ != nullptr && root_->cancel().stop_requested()) return root_->cancelled();
   if (resumer_ != nullptr) return resumer_->resume(coroutine_);
-  Here& at = here();
-  Root* const outer = std::exchange(at.root, root_);
   drive(coroutine_);
-  at.root = outer;
 }
 
 inline void Waiting::abandon() noexcept {
@@ -234,5 +236,42 @@ inline void Waiting::abandon() noexcept {
   suspended_ = false;
   if (!over_) give_all_up();
 }
+
+/// Puts a coroutine at the end of a scheduler's line.
+class Hop : private Ready {
+ public:
+  explicit Hop(Scheduler& to) noexcept : Ready(resume), to_(to) {}
+  Hop(const Hop&) = delete;
+  Hop& operator=(const Hop&) = delete;
+  ~Hop() {
+    if (coroutine_) take_back_from(to_, *this);
+  }
+
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> coroutine) noexcept {
+    coroutine_ = coroutine;
+    root_ = here().root;
+    post_to(to_, *this);
+  }
+  void await_resume() const noexcept {}
+
+ private:
+  static void resume(Ready& item) {
+    Hop& self = static_cast<Hop&>(item);
+    const std::coroutine_handle<> coroutine = std::exchange(self.coroutine_, {});
+    Here& at = here();
+    Root* const outer = std::exchange(at.root, self.root_);
+    if (at.root != nullptr && at.root->cancel().stop_requested()) {
+      at.root->cancelled();
+    } else {
+      drive(coroutine);
+    }
+    at.root = outer;
+  }
+
+  Scheduler& to_;
+  std::coroutine_handle<> coroutine_;
+  Root* root_ = nullptr;
+};
 
 }  // namespace trine::coroutine
