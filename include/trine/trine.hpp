@@ -7,6 +7,8 @@
 #include <trine/backend/model.hpp>
 #include <trine/barrier.hpp>
 #include <trine/condition.hpp>
+#include <trine/coroutine/gather.hpp>
+#include <trine/coroutine/when_any.hpp>
 #include <trine/event.hpp>
 #include <trine/latch.hpp>
 #include <trine/lifo_queue.hpp>

@@ -32,14 +32,11 @@ class Child final : public Root, private Ready {
   [[nodiscard]] Ended<B> end_op() noexcept { return {&ended_}; }
   [[nodiscard]] bool finished() const noexcept { return ended_.load(std::memory_order_acquire) != 0; }
   /// Whether it came to its end, and was not cancelled.
-  [[nodiscard]] bool completed() const noexcept { return ended_.load(std::memory_order_acquire) == completed_itself; }
+  [[nodiscard]] bool completed() const noexcept { return ended_.load(std::memory_order_acquire) == Ended<B>::completed_itself; }
 
   T take() { return task_->take(); }
 
  private:
-  static constexpr std::uint32_t completed_itself = 1;
-  static constexpr std::uint32_t was_cancelled = 2;
-
   static void perform(Ready& item) {
     Child& self = static_cast<Child&>(item);
     if (self.cancel().stop_requested()) return self.cancelled();
@@ -49,11 +46,11 @@ class Child final : public Root, private Ready {
     at.root = outer;
   }
 
-  void ended() noexcept override { finish(completed_itself); }
+  void ended() noexcept override { finish(Ended<B>::completed_itself); }
 
   void cancelled() noexcept override {
     task_.reset();
-    finish(was_cancelled);
+    finish(Ended<B>::was_cancelled);
   }
 
   // Who waits for the end may destroy this at once.

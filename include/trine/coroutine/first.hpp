@@ -25,6 +25,7 @@ class First final : public Pending<S>, private Waiting {
     this->several_ = true;
     this->state_.store(this->owned, std::memory_order_relaxed);  // nobody else knows it yet
     for (Table::Node& node : nodes_) node.sleeper = this;
+    shielded_ = (shielded<O> && ...);
     set_limit(until);
   }
   ~First() override {

@@ -30,6 +30,10 @@ class Pending {
   virtual R take() = 0;
 };
 
+/// Whether the wait for an operation goes on though its task was cancelled.
+template <class O>
+inline constexpr bool shielded = requires { typename O::Shielded; };
+
 /// The wait for one operation. Only who took its node out of the table touches it.
 template <class O>
 class One final : public Pending<typename O::Result>, private Waiting {
@@ -38,6 +42,7 @@ class One final : public Pending<typename O::Result>, private Waiting {
 
   One(O&& operation, const Until& until) : operation_(std::move(operation)) {
     node_.sleeper = this;
+    shielded_ = shielded<O>;
     set_limit(until);
   }
   ~One() override {

@@ -35,6 +35,12 @@ struct Ended {
   bool give_up() noexcept { return true; }
   bool result() const noexcept { return word->load(std::memory_order_acquire) != 0; }
 
+  /// Whether it came to its end itself, and was not cancelled.
+  [[nodiscard]] bool completed() const noexcept { return word->load(std::memory_order_acquire) == completed_itself; }
+
+  static constexpr std::uint32_t completed_itself = 1;
+  static constexpr std::uint32_t was_cancelled = 2;
+
   Table::Word* word;
 };
 

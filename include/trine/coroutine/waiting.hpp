@@ -72,6 +72,7 @@ class Waiting : public Table::Sleeper, private Ready {
 
   bool over_ = false;  // done, given up, or failed
   bool left_ = false;  // because of the limit
+  bool shielded_ = false;  // not ended by the cancelling of the task
   std::unique_ptr<Limit> limit_;
   std::exception_ptr failure_;
 
@@ -149,7 +150,7 @@ inline bool Waiting::start(std::coroutine_handle<> coroutine, Resumer* resumer) 
   resumer_ = resumer;
   scheduler_ = resumer == nullptr ? at.scheduler : nullptr;
   root_ = at.root;
-  const bool cancellable = root_ != nullptr && root_->cancel().stop_possible();
+  const bool cancellable = !shielded_ && root_ != nullptr && root_->cancel().stop_possible();
   if (limit_ != nullptr || cancellable) [[unlikely]] {
     if (limit_ == nullptr) limit_ = std::make_unique<Limit>(*this, Until());
     this->may_be_called_off_ = true;
@@ -219,7 +220,7 @@ inline void Waiting::step(Ready& item) {
 // Within the task's root.
 inline void Waiting::resume() {
   suspended_ = false;
-  if (left_ && root_ != nullptr && root_->cancel().stop_requested()) return root_->cancelled();
+  if (left_ && !shielded_ && root_ != nullptr && root_->cancel().stop_requested()) return root_->cancelled();
   if (resumer_ != nullptr) return resumer_->resume(coroutine_);
   drive(coroutine_);
 }
