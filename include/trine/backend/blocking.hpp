@@ -86,6 +86,12 @@ struct Blocking {
     return finished.result();
   }
 
+  /// Does the operation, on any backend without returning before it is done: for destructors, which can't await.
+  template <Operation O>
+  static typename O::Result block(O operation) {
+    return run(std::move(operation), Until::forever());
+  }
+
   /// Does `step` until `enough` is true, or step says that it gave up. Returns what `enough` said last.
   template <class Step, class Enough>
   static auto repeat(Step step, Enough enough) -> decltype(enough()) {
