@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -11,13 +10,9 @@
 #include <functional>
 #include <iostream>
 #include <list>
-#include <memory>
-#include <new>
 #include <optional>
-#include <span>
 #include <stop_token>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <tuple>
 #include <type_traits>
@@ -25,6 +20,7 @@
 #include <utility>
 
 #include <trine/backend.hpp>
+#include <trine/backend/threads.hpp>
 #include <trine/error.hpp>
 #include <trine/event.hpp>
 #include <trine/task.hpp>
@@ -50,7 +46,7 @@ struct ChildReport {
   }
 };
 
-template <class B>
+template <class B = threads>
 class TaskGroup;
 
 /// TaskGroup on a backend whose workers are processes: each function runs in a child of the caller, made by fork(), and sees a
@@ -135,7 +131,7 @@ class TaskGroup<B> {
       std::cout.flush();
       return EXIT_SUCCESS;
     } catch (const RemoteError& e) {
-      report.fail(e.type().c_str(), e.what());
+      report.fail(e.type().c_str(), e.what() + e.type().size() + 2);  // what comes after the type
     } catch (const std::exception& e) {
       report.fail(typeid(e).name(), e.what());
     } catch (...) {
@@ -175,7 +171,7 @@ class TaskGroup<B> {
       return std::make_exception_ptr(RemoteError(report.type, report.text));
     }
     const std::string how = code < 0 ? "by signal " + std::to_string(-code) : "with exit code " + std::to_string(code);
-    return std::make_exception_ptr(WorkerDied("trine: a process of a TaskGroup ended " + how));
+    return std::make_exception_ptr(WorkerDied(how));
   }
 
   Children children_;

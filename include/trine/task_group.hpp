@@ -14,6 +14,7 @@
 
 #include <trine/backend.hpp>
 #include <trine/backend/threads.hpp>
+#include <trine/child_group.hpp>
 #include <trine/event.hpp>
 #include <trine/task.hpp>
 #include <trine/until.hpp>
@@ -32,7 +33,7 @@ namespace trine {
 /// them; an exception that no join() has seen is then printed. Functions may spawn others. Any thread may spawn; one joins.
 /// A group that has failed may go on, but its token stays stopped.
 /// Visibility: what was done before spawn() is visible to the function, what the function did to who joins.
-template <class B = threads>
+template <class B>
 class TaskGroup {
  public:
   class JoinOperation;

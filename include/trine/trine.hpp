@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Everything. A program that uses one primitive includes that one's header.
+// Everything that the installed packages allow: between processes with Boost, on Linux; items of any type between them with
+// cereal. A program that uses one primitive includes that one's header.
 #pragma once
 
 #include <trine/backend/model.hpp>
@@ -18,3 +19,11 @@
 #include <trine/shared_lock.hpp>
 #include <trine/task.hpp>
 #include <trine/task_group.hpp>
+
+#if __has_include(<cereal/cereal.hpp>)
+#include <trine/codec.hpp>
+#endif
+#if defined(__linux__) && __has_include(<boost/interprocess/creation_tags.hpp>)
+#include <trine/backend/processes.hpp>
+#include <trine/shared_memory.hpp>
+#endif

@@ -89,7 +89,7 @@ struct Mortal : Blocking<Os> {
   /// How many are inside, with a word for each of them, which its death marks. At most `most` at a time.
   class Tally {
    public:
-    static constexpr std::uint32_t most = 128;
+    static constexpr std::uint32_t most = Os::most_parties;
 
     /// Throws std::system_error if as many as there can be are inside.
     void enter() {
@@ -200,7 +200,7 @@ struct Mortal : Blocking<Os> {
   class Escrow {
    public:
     static constexpr std::uint32_t bits = 8;
-    static constexpr std::uint32_t most = 127;
+    static constexpr std::uint32_t most = Os::most_permits;
 
     class Ticket {
      public:

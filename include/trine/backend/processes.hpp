@@ -10,6 +10,7 @@
 
 #include <trine/backend/mortal.hpp>
 #include <trine/backend/shared_state.hpp>
+#include <trine/os/child_linux.hpp>
 #include <trine/os/robust_futex.hpp>
 #include <trine/process/encoded_items.hpp>
 #include <trine/process/heap_items.hpp>
@@ -21,6 +22,9 @@ namespace trine {
 /// memory by itself: `Event<processes> go;` as a local variable works with the children that inherit it by fork(). Any
 /// participant may be killed at any instruction, and no other hangs: see docs/design.md.
 struct processes : Mortal<os::RobustFutex> {
+  /// What carries out a task of a TaskGroup.
+  using Child = os::Child;
+
   template <class T, std::size_t N>
   using FifoItems = typename ItemsBetweenProcesses<T, processes, N>::Fifo;
   template <class T, std::size_t N>
@@ -42,6 +46,8 @@ struct processes : Mortal<os::RobustFutex> {
 /// As processes, for objects inside memory that the user shares: the object is its state, and valid at another address in
 /// another process. It keeps nothing of a process: no function, no limit with a stop token.
 struct shared_memory : Mortal<os::RobustFutex> {
+  using Child = os::Child;
+
   /// The capacity of a queue, which is a part of its type here.
   template <std::size_t N>
   static constexpr std::size_t given = [] {
