@@ -121,10 +121,10 @@ concept Backend = requires(typename B::Word& word, typename B::Owned& owned, typ
   B::abandon(owned);
   B::look_after(owned);
   // a count of participants
-  tally.enter();
+  tally.enter(number);
   { tally.leave() } -> std::same_as<bool>;
-  { tally.count() } -> std::same_as<std::uint32_t>;
-  { tally.lost() } -> std::same_as<bool>;
+  { tally.count(number) } -> std::same_as<std::uint32_t>;
+  { tally.lost(number) } -> std::same_as<bool>;
   tally.clear();
   tally.dismissed();
   { tally.watch() } -> std::same_as<Sleep<typename B::Word>>;

@@ -162,6 +162,8 @@ class Condition<B>::WaitOperation : public OperationOf<bool, B> {
       throw;
     }
     held_->release();
+    // Made here, by the one who waits: an attempt may be made on its behalf by another, who is not the lock's next owner.
+    relocking_.emplace(lock_->relock_op(depth_));
     phase_ = Phase::waiting;
   }
 
@@ -171,7 +173,6 @@ class Condition<B>::WaitOperation : public OperationOf<bool, B> {
     notified_ = notified;
     state_->waiting.fetch_sub(1, std::memory_order_relaxed);
     phase_ = Phase::relocking;
-    relocking_.emplace(lock_->relock_op(depth_));
   }
 
   // From here on the guard holds the lock again, whoever looks at it: also if the wait ends by an exception.

@@ -4,9 +4,12 @@
 // cereal. A program that uses one primitive includes that one's header.
 #pragma once
 
+#include <trine/backend/coroutines.hpp>
 #include <trine/backend/model.hpp>
 #include <trine/barrier.hpp>
 #include <trine/condition.hpp>
+#include <trine/coroutine/gather.hpp>
+#include <trine/coroutine/when_any.hpp>
 #include <trine/event.hpp>
 #include <trine/latch.hpp>
 #include <trine/lifo_queue.hpp>
