@@ -59,7 +59,8 @@ struct Guarded {
       require(false, "a death that was recovered from is told again");
     }
     change_and_unlock();
-    require(!lock.locked(), "locked in the end");
+    require(lock.try_lock(), "locked in the end");
+    change_and_unlock();
   }
 
   /// Locks if nobody died: whether somebody did.
