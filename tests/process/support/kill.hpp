@@ -84,7 +84,9 @@ class Trial {
 
   /// Leads the victim as many instructions on as it is this trial's turn.
   void step() {
-    while (steps_ < instructions_ && victim_->step() <= Tracee::Went::asleep) ++steps_;
+    while (steps_ < instructions_ && victim_->step() <= Tracee::Went::asleep) {
+      if (++steps_ > longest) return trouble("the operation does not end");
+    }
   }
 
   /// The same, but falling asleep is the last that it does.
@@ -145,6 +147,8 @@ class Trial {
   [[nodiscard]] const std::string& where() const noexcept { return where_; }
 
  private:
+  static constexpr std::size_t longest = 100'000;
+
   static std::function<void()> with_warm_up(const std::function<void()>& body) {
     return [&body] {
       trine::os::Robust::self();
