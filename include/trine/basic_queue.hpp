@@ -8,6 +8,7 @@
 #include <optional>
 #include <ranges>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -51,6 +52,13 @@ class BasicQueue {
   /// The same, with something for the kind of queue: PriorityQueue takes a comparison.
   template <class Argument>
   explicit BasicQueue(std::size_t capacity, Argument&& for_items) : state_(capacity, std::forward<Argument>(for_items)) {}
+  /// By a name, where the backend knows names: `tag` is create_only, open_only or open_or_create. Whoever opens it finds it with
+  /// the capacity that it has.
+  template <NameTagOf<B> Tag>
+  BasicQueue(Tag tag, std::string_view name, std::size_t capacity = 0) : state_(tag, name, capacity) {}
+  template <NameTagOf<B> Tag, class Argument>
+  BasicQueue(Tag tag, std::string_view name, std::size_t capacity, const Argument& for_items)
+      : state_(tag, name, capacity, for_items) {}
   BasicQueue(const BasicQueue&) = delete;
   BasicQueue& operator=(const BasicQueue&) = delete;
 
@@ -58,7 +66,9 @@ class BasicQueue {
   typename B::template Result<bool> put(T&& item, const Until& until = Until::forever()) {
     return B::run(put_op(std::move(item)), until);
   }
-  typename B::template Result<bool> put(const T& item, const Until& until = Until::forever()) { return B::run(put_op(item), until); }
+  typename B::template Result<bool> put(const T& item, const Until& until = Until::forever()) {
+    return B::run(put_op(item), until);
+  }
 
   /// Puts the item in if there is room.
   bool try_put(T&& item) { return at_once(put_op(std::move(item))); }
@@ -75,9 +85,7 @@ class BasicQueue {
   typename B::template Result<T> get() { return B::run(get_op(), Until::forever()); }
 
   /// The same; nothing when it gave up.
-  typename B::template Result<std::optional<T>> get(const Until& until) {
-    return B::run(TimedGetOperation(*state_), until);
-  }
+  typename B::template Result<std::optional<T>> get(const Until& until) { return B::run(TimedGetOperation(*state_), until); }
 
   /// Takes an item out if there is one.
   std::optional<T> try_get() { return at_once(TimedGetOperation(*state_)); }
@@ -106,11 +114,11 @@ class BasicQueue {
   [[nodiscard]] bool full() const noexcept { return size() >= state_->limit; }
 
   /// As it was given to the constructor: 0 is unlimited.
-  [[nodiscard]] std::size_t capacity() const noexcept { return state_->limit == State::most ? 0 : state_->limit; }
+  [[nodiscard]] std::size_t capacity() const noexcept { return state_->asked; }
 
   /// The caller keeps the item in its place until the operation is done, which moves from it only then.
-  [[nodiscard]] PutOperation put_op(T&& item) noexcept { return {*state_, std::move(item)}; }
-  [[nodiscard]] CopyOperation put_op(const T& item) noexcept { return {*state_, item}; }
+  [[nodiscard]] PutOperation put_op(T&& item) { return {*state_, std::move(item)}; }
+  [[nodiscard]] CopyOperation put_op(const T& item) { return {*state_, item}; }
   [[nodiscard]] GetOperation get_op() noexcept { return GetOperation(*state_); }
   [[nodiscard]] GetManyOperation get_many_op(std::size_t n) noexcept { return GetManyOperation(*state_, n); }
   [[nodiscard]] JoinOperation join_op() noexcept { return JoinOperation(*state_); }
@@ -118,13 +126,16 @@ class BasicQueue {
   /// Not for select(): it may have put a part when it gives up.
   template <std::ranges::input_range R>
   [[nodiscard]] auto put_many_op(R&& items) {
-    return QueuePutMany<std::ranges::iterator_t<R>, std::ranges::sentinel_t<R>, Items, B>(
-        *state_, std::ranges::begin(items), std::ranges::end(items));
+    return QueuePutMany<std::ranges::iterator_t<R>, std::ranges::sentinel_t<R>, Items, B>(*state_, std::ranges::begin(items),
+                                                                                          std::ranges::end(items));
   }
 
   /// `for (T item : queue)` takes items out until the queue was shut down and is empty.
   [[nodiscard]] iterator begin() { return iterator(*this); }
   [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
+
+  /// Removes a name; those who have the queue keep it. false: there was none.
+  static bool remove(std::string_view name) requires NamingBackend<B> { return B::remove(name); }
 
  private:
   template <class O>

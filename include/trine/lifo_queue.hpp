@@ -12,21 +12,21 @@ namespace trine {
 
 /// Items in the reverse order: a stack.
 template <class T, class B>
-class LifoItems {
+class LifoItems : public PlainItems<T> {
  public:
-  using value_type = T;
   static constexpr bool one_gate = true;
   struct Cursor {};
 
   LifoItems(std::size_t capacity, Cursor&, Cursor&) { stack_.write().reserve(capacity); }
 
   template <class Item>
-  void put(Cursor&, Item&& item) {
+  bool put(QueuePlace<Cursor>&, Item&& item) {
     stack_.write().push_back(std::forward<Item>(item));
+    return true;
   }
 
   template <class Sink>
-  void take(Cursor&, Sink&& sink) {
+  void take(QueuePlace<Cursor>&, Sink&& sink) {
     auto& stack = stack_.write();
     sink(std::move(stack.back()));
     stack.pop_back();
@@ -38,11 +38,23 @@ class LifoItems {
   typename B::template Cell<std::vector<T>> stack_;
 };
 
+/// As QueueItems.
+template <class T, class B, std::size_t N>
+struct LifoQueueItems {
+  static_assert(N == 0, "the capacity of a queue is an argument of its constructor on this backend");
+  using Lifo = LifoItems<T, B>;
+};
+template <class T, class B, std::size_t N>
+requires requires { typename B::template LifoItems<T, N>; }
+struct LifoQueueItems<T, B, N> {
+  using Lifo = typename B::template LifoItems<T, N>;
+};
+
 /// Last in, first out. What it promises is said at BasicQueue.
-template <class T, class B = threads>
-class LifoQueue : public BasicQueue<T, LifoItems<T, B>, B> {
+template <class T, class B = threads, std::size_t N = 0>
+class LifoQueue : public BasicQueue<T, typename LifoQueueItems<T, B, N>::Lifo, B> {
  public:
-  using BasicQueue<T, LifoItems<T, B>, B>::BasicQueue;
+  using BasicQueue<T, typename LifoQueueItems<T, B, N>::Lifo, B>::BasicQueue;
 };
 
 }  // namespace trine

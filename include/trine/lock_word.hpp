@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string_view>
 
 #include <trine/backend.hpp>
 #include <trine/error.hpp>
@@ -29,6 +30,8 @@ class LockWord {
 
   static constexpr std::uint32_t sleepers = 1U << 31;
   static constexpr std::uint32_t died = owner_word::died;
+
+  static constexpr std::string_view type_name = "Lock";
 
   enum class Outcome : std::uint8_t { busy, taken, owner_died };
   enum class Mode : std::uint8_t { ordinary, recovering };

@@ -14,9 +14,8 @@ namespace trine {
 
 /// The smallest item first: a heap.
 template <class T, class B, class Compare>
-class PriorityItems {
+class PriorityItems : public PlainItems<T> {
  public:
-  using value_type = T;
   static constexpr bool one_gate = true;
   struct Cursor {};
 
@@ -25,7 +24,7 @@ class PriorityItems {
   }
 
   template <class Item>
-  void put(Cursor&, Item&& item) {
+  bool put(QueuePlace<Cursor>&, Item&& item) {
     auto& heap = heap_.write();
     heap.push_back(std::forward<Item>(item));
     try {
@@ -34,10 +33,11 @@ class PriorityItems {
       heap.pop_back();
       throw;
     }
+    return true;
   }
 
   template <class Sink>
-  void take(Cursor&, Sink&& sink) {
+  void take(QueuePlace<Cursor>&, Sink&& sink) {
     auto& heap = heap_.write();
     std::pop_heap(heap.begin(), heap.end(), larger_);
     try {
@@ -62,12 +62,24 @@ class PriorityItems {
   [[no_unique_address]] Larger larger_;
 };
 
+/// As QueueItems.
+template <class T, class B, class Compare, std::size_t N>
+struct PriorityQueueItems {
+  static_assert(N == 0, "the capacity of a queue is an argument of its constructor on this backend");
+  using Priority = PriorityItems<T, B, Compare>;
+};
+template <class T, class B, class Compare, std::size_t N>
+requires requires { typename B::template PriorityItems<T, Compare, N>; }
+struct PriorityQueueItems<T, B, Compare, N> {
+  using Priority = typename B::template PriorityItems<T, Compare, N>;
+};
+
 /// The smallest first, by `Compare`; among equals in any order. What it promises is said at BasicQueue, but comparisons and
 /// moves of T must not throw: a heap that is half put in order can't be mended. Putting and getting take O(log size).
-template <class T, class B = threads, class Compare = std::less<T>>
-class PriorityQueue : public BasicQueue<T, PriorityItems<T, B, Compare>, B> {
+template <class T, class B = threads, class Compare = std::less<T>, std::size_t N = 0>
+class PriorityQueue : public BasicQueue<T, typename PriorityQueueItems<T, B, Compare, N>::Priority, B> {
  public:
-  using BasicQueue<T, PriorityItems<T, B, Compare>, B>::BasicQueue;
+  using BasicQueue<T, typename PriorityQueueItems<T, B, Compare, N>::Priority, B>::BasicQueue;
 };
 
 }  // namespace trine

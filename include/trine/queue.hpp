@@ -16,13 +16,12 @@ namespace trine {
 /// Items in the order in which they came. The places lie in chunks: one that is a ring for a queue with capacity, a list of
 /// them for one without, of which the last emptied one is kept for the next.
 template <class T, class B>
-class FifoItems {
+class FifoItems : public PlainItems<T> {
   struct Slot;
   struct Chunk;
   using Place = typename B::template Cell<Slot>;
 
  public:
-  using value_type = T;
   static constexpr bool one_gate = false;
 
   /// How far an end has come: the next place, the end of its chunk, and the chunk.
@@ -40,25 +39,24 @@ class FifoItems {
 
   /// Puts an item in at the cursor. If this throws, nothing has happened.
   template <class Item>
-  void put(Cursor& cursor, Item&& item) {
-    if (cursor.next == cursor.end) [[unlikely]] cursor = first_of(ring_ ? *cursor.chunk : append(*cursor.chunk));
+  bool put(QueuePlace<Cursor>& at, Item&& item) {
+    Cursor& cursor = at.cursor;
+    if (cursor.next == cursor.end) [[unlikely]]
+      cursor = first_of(ring_ ? *cursor.chunk : append(*cursor.chunk));
     std::construct_at(cursor.next->write().place(), std::forward<Item>(item));
     ++cursor.next;
+    return true;
   }
 
   /// Hands the item at the cursor to `sink`, and destroys it.
   template <class Sink>
-  void take(Cursor& cursor, Sink&& sink) {
-    if (cursor.next == cursor.end) [[unlikely]] cursor = first_of(ring_ ? *cursor.chunk : leave(*cursor.chunk));
-    T* const item = cursor.next->write().item();
-    sink(std::move(*item));
-    std::destroy_at(item);
-    ++cursor.next;
+  void take(QueuePlace<Cursor>& at, Sink&& sink) {
+    take_at(at.cursor, sink);
   }
 
   /// Destroys the `count` items that are left, from the getting end's cursor on, and frees everything.
   void free(Cursor& get, std::size_t count) noexcept {
-    for (; count > 0; --count) take(get, [](T&&) {});
+    for (; count > 0; --count) take_at(get, [](T&&) {});
     delete spare_.load(std::memory_order_relaxed);
     for (Chunk* chunk = get.chunk; chunk != nullptr;) delete std::exchange(chunk, chunk->next.read());
   }
@@ -80,8 +78,16 @@ class FifoItems {
     typename B::template Cell<Chunk*> next;
   };
 
-  static Cursor first_of(Chunk& chunk) noexcept {
-    return {chunk.places.get(), chunk.places.get() + chunk.size, &chunk};
+  static Cursor first_of(Chunk& chunk) noexcept { return {chunk.places.get(), chunk.places.get() + chunk.size, &chunk}; }
+
+  template <class Sink>
+  void take_at(Cursor& cursor, Sink&& sink) {
+    if (cursor.next == cursor.end) [[unlikely]]
+      cursor = first_of(ring_ ? *cursor.chunk : leave(*cursor.chunk));
+    T* const item = cursor.next->write().item();
+    sink(std::move(*item));
+    std::destroy_at(item);
+    ++cursor.next;
   }
 
   [[gnu::noinline]] Chunk& append(Chunk& full) {
@@ -103,15 +109,28 @@ class FifoItems {
   typename B::template Atomic<Chunk*> spare_{nullptr};
 };
 
+/// Where the items of a Queue<T, B> are: where the backend says, if it does. `N` is the capacity where it must be known when the
+/// program is compiled, and 0 elsewhere.
+template <class T, class B, std::size_t N>
+struct QueueItems {
+  static_assert(N == 0, "the capacity of a queue is an argument of its constructor on this backend");
+  using Fifo = FifoItems<T, B>;
+};
+template <class T, class B, std::size_t N>
+requires requires { typename B::template FifoItems<T, N>; }
+struct QueueItems<T, B, N> {
+  using Fifo = typename B::template FifoItems<T, N>;
+};
+
 /// First in, first out. What it promises is said at BasicQueue.
 ///
 ///     trine::Queue<std::string> jobs(100);
 ///     producer: jobs.put(name); ... jobs.shutdown();
 ///     consumer: for (std::string name : jobs) work(name);
-template <class T, class B = threads>
-class Queue : public BasicQueue<T, FifoItems<T, B>, B> {
+template <class T, class B = threads, std::size_t N = 0>
+class Queue : public BasicQueue<T, typename QueueItems<T, B, N>::Fifo, B> {
  public:
-  using BasicQueue<T, FifoItems<T, B>, B>::BasicQueue;
+  using BasicQueue<T, typename QueueItems<T, B, N>::Fifo, B>::BasicQueue;
 };
 
 }  // namespace trine

@@ -62,9 +62,7 @@ class QueuePutting : public QueueOperation<Self, R, Items, B> {
  public:
   using QueueOperation<Self, R, Items, B>::QueueOperation;
 
-  Sleep<typename B::Word> announce() {
-    return this->announce_at(this->state_->get_end);
-  }
+  Sleep<typename B::Word> announce() { return this->announce_at(this->state_->get_end); }
 
   [[nodiscard]] bool one_more() const noexcept { return this->state_->size() < this->state_->limit; }
 };
@@ -75,9 +73,7 @@ class QueueGetting : public QueueOperation<Self, R, Items, B> {
  public:
   using QueueOperation<Self, R, Items, B>::QueueOperation;
 
-  Sleep<typename B::Word> announce() {
-    return this->announce_at(this->state_->put_end);
-  }
+  Sleep<typename B::Word> announce() { return this->announce_at(this->state_->put_end); }
 
   [[nodiscard]] bool one_more() const noexcept { return this->state_->size() > 0; }
 };
@@ -88,19 +84,18 @@ class QueuePut : public QueuePutting<QueuePut<Reference, Items, B>, bool, Items,
   using Base = QueuePutting<QueuePut, bool, Items, B>;
 
  public:
-  QueuePut(typename Base::State& state, Reference item) noexcept : Base(state), item_(std::addressof(item)) {}
+  QueuePut(typename Base::State& state, Reference item) : Base(state), item_(static_cast<Reference>(item)) {}
 
   [[gnu::always_inline]] typename Base::Tried try_it() {
-    return this->state_->put(1, [this](Items& items, auto& cursor, std::uint32_t, std::uint32_t& count) {
-      items.put(cursor, static_cast<Reference>(*item_));
-      count = 1;
+    return this->state_->put(1, [this](Items& items, auto& place, std::uint32_t, std::uint32_t& count) {
+      if (items.put(place, item_.get())) count = 1;
     });
   }
 
   bool result() const { return this->done_or_throw(); }
 
  private:
-  std::remove_reference_t<Reference>* item_;
+  typename Items::template Item<Reference> item_;
 };
 
 /// Puts the items of a range, as many at a time as there is room for.
@@ -133,10 +128,10 @@ class QueuePutMany : public QueuePutting<QueuePutMany<Iterator, Sentinel, Items,
   // Several at a time where the items lie in memory. Other iterators are the user's code, which may wait: with them each item
   // is fetched first and put then, and the end of the queue is held for nothing else.
   typename Base::Tried put_some() {
-    if constexpr (std::contiguous_iterator<Iterator>) {
-      return this->state_->put(most_at_once, [this](Items& items, auto& cursor, std::uint32_t room, std::uint32_t& count) {
-        while (count < room && next_ != last_) {
-          items.put(cursor, *next_);
+    if constexpr (std::contiguous_iterator<Iterator> && Items::many_at_once) {
+      return this->state_->put(most_at_once, [this](Items& items, auto& place, std::uint32_t room, std::uint32_t& count) {
+        while (count < room && next_ != last_ && items.put(place, *next_)) {
+          place.next(1);
           ++next_;
           ++count;
           ++total_;
@@ -144,9 +139,10 @@ class QueuePutMany : public QueuePutting<QueuePutMany<Iterator, Sentinel, Items,
       });
     } else {
       auto&& item = *next_;
+      typename Items::template Item<decltype(item)&&> ready(std::forward<decltype(item)>(item));
       const typename Base::Tried tried =
-          this->state_->put(1, [this, &item](Items& items, auto& cursor, std::uint32_t, std::uint32_t& count) {
-            items.put(cursor, std::forward<decltype(item)>(item));
+          this->state_->put(1, [this, &ready](Items& items, auto& place, std::uint32_t, std::uint32_t& count) {
+            if (!items.put(place, ready.get())) return;
             count = 1;
             ++total_;
           });
@@ -169,8 +165,8 @@ class QueueGet : public QueueGetting<QueueGet<T, R, Items, B>, R, Items, B> {
   using Base::Base;
 
   [[gnu::always_inline]] typename Base::Tried try_it() {
-    return this->state_->get(1, [this](Items& items, auto& cursor, std::uint32_t, std::uint32_t& count) {
-      items.take(cursor, [this](T&& item) { item_.emplace(std::move(item)); });
+    return this->state_->get(1, [this](Items& items, auto& place, std::uint32_t, std::uint32_t& count) {
+      items.take(place, [this](Taken&& item) { item_.emplace(std::move(item)); });
       count = 1;
     });
   }
@@ -178,14 +174,18 @@ class QueueGet : public QueueGetting<QueueGet<T, R, Items, B>, R, Items, B> {
   R result() {
     (void)this->done_or_throw();
     if constexpr (std::is_same_v<R, T>) {
-      return std::move(*item_);
-    } else {
+      return Items::finish(std::move(*item_));
+    } else if constexpr (std::is_same_v<T, Taken>) {
       return std::move(item_);
+    } else {
+      return item_ ? R(Items::finish(std::move(*item_))) : R();
     }
   }
 
  private:
-  std::optional<T> item_;
+  using Taken = typename Items::Taken;
+
+  std::optional<Taken> item_;
 };
 
 /// Gets up to n items, and at least one.
@@ -200,11 +200,12 @@ class QueueGetMany : public QueueGetting<QueueGetMany<T, Items, B>, std::vector<
     if (most_ == 0) return Base::Tried::done;
     items_.reserve(std::clamp<std::size_t>(this->state_->size(), 1, most_));  // before the end is held
     const auto wanted = static_cast<std::uint32_t>(std::min<std::size_t>(most_, QueueState<Items, B>::most));
-    return this->state_->get(wanted, [this](Items& items, auto& cursor, std::uint32_t there, std::uint32_t& count) {
-      const std::size_t take = std::min<std::size_t>(there, items_.capacity());
-      for (; count < take && items_.size() < most_; ++count) {
+    return this->state_->get(wanted, [this](Items& items, auto& place, std::uint32_t there, std::uint32_t& count) {
+      std::size_t take = std::min<std::size_t>(there, items_.capacity());
+      if (!Items::many_at_once) take = std::min<std::size_t>(take, 1);
+      for (; count < take && items_.size() < most_; ++count, place.next(-1U)) {
         try {
-          items.take(cursor, [this](T&& item) { items_.push_back(std::move(item)); });
+          items.take(place, [this](Taken&& item) { items_.push_back(std::move(item)); });
         } catch (...) {
           if (items_.empty()) throw;
           return;  // those that were taken are not to be lost
@@ -215,12 +216,21 @@ class QueueGetMany : public QueueGetting<QueueGetMany<T, Items, B>, std::vector<
 
   std::vector<T> result() {
     (void)this->done_or_throw();
-    return std::move(items_);
+    if constexpr (std::is_same_v<T, Taken>) {
+      return std::move(items_);
+    } else {
+      std::vector<T> finished;
+      finished.reserve(items_.size());
+      for (Taken& item : items_) finished.push_back(Items::finish(std::move(item)));
+      return finished;
+    }
   }
 
  private:
+  using Taken = typename Items::Taken;
+
   std::size_t most_;
-  std::vector<T> items_;
+  std::vector<Taken> items_;
 };
 
 }  // namespace trine

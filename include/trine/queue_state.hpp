@@ -7,10 +7,13 @@
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 #include <trine/backend.hpp>
 #include <trine/error.hpp>
+#include <trine/queue_items.hpp>
+#include <trine/type_text.hpp>
 
 namespace trine {
 
@@ -23,6 +26,10 @@ namespace trine {
 /// and then wakes. Those who wait for room do the same at the getting end. A woken one raises the flag again before it looks
 /// again, and wakes another when there is more to be had; so where the flag is down although somebody sleeps, one who was woken
 /// is on its way.
+///
+/// Where a party may die: until the store of an index nothing has happened, and the next owner of that end goes on from there;
+/// Items that have more to keep in order are told, and mend it. What a put or get needs to know of its place comes from the
+/// indices, not from what the dead one wrote.
 ///
 /// The two-lock queue is that of M. Michael and M. Scott (1996), as a ring.
 template <class Items, class B>
@@ -57,14 +64,17 @@ struct QueueState {
 
   template <class... Arguments>
   explicit QueueState(std::size_t capacity, Arguments&&... for_items)
-      : limit(checked(capacity)), items(capacity, put_end.cursor, get_end.cursor, std::forward<Arguments>(for_items)...) {}
-  ~QueueState() {
-    items.free(get_end.cursor, size());
+      : limit(Items::places(checked(capacity))),
+        asked(Items::fixed ? limit : static_cast<std::uint32_t>(capacity)),
+        items(capacity, put_end.cursor, get_end.cursor, std::forward<Arguments>(for_items)...) {
+    if constexpr (requires { items.lie_at(this + 1); }) items.lie_at(this + 1);
   }
+  ~QueueState() requires(!Items::owns_memory) = default;
+  ~QueueState() { items.free(get_end.cursor, size()); }
 
-  static std::uint32_t checked(std::size_t capacity) {
+  static std::size_t checked(std::size_t capacity) {
     if (capacity >= most) throw std::invalid_argument("trine: queue: capacity must be less than 2^30");
-    return capacity == 0 ? most : static_cast<std::uint32_t>(capacity);
+    return capacity;
   }
 
   static std::uint32_t distance(std::uint32_t behind, std::uint32_t ahead) noexcept {
@@ -83,8 +93,8 @@ struct QueueState {
   /// Holds an end, publishes at the end of the scope how far its index has come, and wakes those who wait for that.
   class Holding {
    public:
-    Holding(Gate& gate, End& end) : gate_(gate), end_(end) {
-      gate_.lock();
+    Holding(QueueState& state, Gate& gate, End& end) : gate_(gate), end_(end) {
+      state.close(gate_);
       was_ = end_.index.load(std::memory_order_relaxed);  // written with the gate held alone
     }
     Holding(const Holding&) = delete;
@@ -93,7 +103,7 @@ struct QueueState {
       // Release: pairs with the acquire of the other end, which reads the items or uses their places.
       if (count != 0) end_.index.store(was_ + count * one, std::memory_order_release);
       gate_.unlock();
-      if (count != 0) end_.waiting.wake(count);
+      if (count != 0) end_.waiting.wake(Items::uneven ? everyone : count);
     }
 
     [[nodiscard]] std::uint32_t was() const noexcept { return was_; }
@@ -106,34 +116,58 @@ struct QueueState {
     std::uint32_t was_;
   };
 
-  /// Calls `fill(items, cursor, room, count)`, which puts up to `room` items in and counts them; would like to put `wanted`.
+  using Place = QueuePlace<typename Items::Cursor>;
+
+  /// How much memory behind the state the items need, where they are in one piece with it.
+  template <class... Arguments>
+  static std::size_t extra(std::size_t capacity, const Arguments&... for_items)
+    requires requires { Items::extra(capacity, for_items...); }
+  {
+    return Items::extra(checked(capacity), for_items...);
+  }
+
+  /// What it is for those who find it by a name.
+  static std::string type_text() {
+    return std::string(Items::kind) + "<" + trine::type_text<typename Items::value_type>() + ">";
+  }
+
+  /// Whether a state of `bytes` that was found by a name can be used: it may have been damaged.
+  [[nodiscard]] bool sound(std::size_t bytes) const noexcept {
+    const auto* const begin = reinterpret_cast<const std::byte*>(this + 1);
+    return asked < most && limit == Items::places(asked) &&
+           items.sound(begin, reinterpret_cast<const std::byte*>(this) + bytes, limit);
+  }
+
+  /// Calls `fill(items, place, room, count)`, which puts up to `room` items in and counts them; would like to put `wanted`.
   template <class Fill>
   [[gnu::always_inline]] Tried put(std::uint32_t wanted, Fill&& fill) {
-    Holding holding(put_gate(), put_end);
+    Holding holding(*this, put_gate(), put_end);
     if ((holding.was() & closed) != 0) return Tried::shut;
     std::uint32_t inside = distance(put_end.other.read(), holding.was());
-    if (limit - inside < wanted) {
+    if (limit - inside < wanted || looks_each_time) {
       const std::uint32_t got = get_end.index.load(std::memory_order_acquire);
       put_end.other.write() = got;
       inside = distance(got, holding.was());
       if (inside >= limit) return Tried::must_wait;
     }
-    fill(items, put_end.cursor, limit - inside, holding.count);
-    return Tried::done;
+    Place place{put_end.cursor, holding.was() / one, inside};
+    fill(items, place, limit - inside, holding.count);
+    return holding.count != 0 ? Tried::done : Tried::must_wait;
   }
 
-  /// Calls `drain(items, cursor, there, count)`, which takes up to `there` items out and counts them; would like `wanted`.
+  /// Calls `drain(items, place, there, count)`, which takes up to `there` items out and counts them; would like `wanted`.
   template <class Drain>
   [[gnu::always_inline]] Tried get(std::uint32_t wanted, Drain&& drain) {
-    Holding holding(get_gate(), get_end);
+    Holding holding(*this, get_gate(), get_end);
     std::uint32_t there = distance(holding.was(), get_end.other.read());
-    if (there < wanted) {
+    if (there < wanted || looks_each_time) {
       const std::uint32_t put = put_end.index.load(std::memory_order_acquire);
       get_end.other.write() = put;
       there = distance(holding.was(), put);
       if (there == 0) return (put & closed) != 0 ? Tried::shut : Tried::must_wait;
     }
-    drain(items, get_end.cursor, there, holding.count);
+    Place place{get_end.cursor, holding.was() / one, there};
+    drain(items, place, there, holding.count);
     return Tried::done;
   }
 
@@ -143,9 +177,7 @@ struct QueueState {
     return std::min(distance(got, put_end.index.load(std::memory_order_acquire)), limit);
   }
 
-  [[nodiscard]] bool is_shut() const noexcept {
-    return (put_end.index.load(std::memory_order_acquire) & closed) != 0;
-  }
+  [[nodiscard]] bool is_shut() const noexcept { return (put_end.index.load(std::memory_order_acquire) & closed) != 0; }
 
   /// Whether all items are finished with. `done`: what `finished` held before.
   [[nodiscard]] bool all_finished(std::uint32_t done) const noexcept {
@@ -170,21 +202,32 @@ struct QueueState {
   }
 
   void shutdown(bool immediate) {
-    close(put_gate(), put_end);
-    close(get_gate(), get_end);
+    shut(put_gate(), put_end);
+    shut(get_gate(), get_end);
     while (immediate && drop_one()) {
     }
   }
 
   const std::uint32_t limit;
+  const std::uint32_t asked;  // the capacity that was asked for; 0: unlimited, or as many as there is memory for
   alignas(64) End put_end;
   alignas(64) End get_end;
   alignas(64) Word finished{0};
   Items items;
 
  private:
-  static void close(Gate& gate, End& end) {
-    gate.lock();
+  static constexpr bool looks_each_time = Items::one_gate || Items::uneven;
+
+  void close(Gate& gate) {
+    if (gate.lock()) [[likely]]
+      return;
+    if constexpr (requires { items.mend(0U, 0U); }) {
+      items.mend(put_end.index.load(std::memory_order_relaxed) / one, get_end.index.load(std::memory_order_relaxed) / one);
+    }
+  }
+
+  void shut(Gate& gate, End& end) {
+    close(gate);
     end.index.fetch_or(closed, std::memory_order_release);
     gate.unlock();
     end.waiting.wake_all();
@@ -192,10 +235,10 @@ struct QueueState {
 
   // An item's destructor runs with no gate held.
   bool drop_one() {
-    using Item = typename Items::value_type;
+    using Item = typename Items::Taken;
     std::optional<Item> dropped;
-    const Tried tried = get(1, [&dropped](Items& from, auto& cursor, std::uint32_t, std::uint32_t& count) {
-      from.take(cursor, [&dropped](Item&& item) { dropped.emplace(std::move(item)); });
+    const Tried tried = get(1, [&dropped](Items& from, Place& place, std::uint32_t, std::uint32_t& count) {
+      from.take(place, [&dropped](Item&& item) { dropped.emplace(std::move(item)); });
       ++count;
     });
     if (tried != Tried::done) return false;

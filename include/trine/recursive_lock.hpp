@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <utility>
 
 #include <trine/backend.hpp>
@@ -32,6 +33,9 @@ class RecursiveLock {
   using GuardOperation = GuardOf<LockOperation, Guard<RecursiveLock>, RecursiveLock>;
 
   RecursiveLock() = default;
+  /// By a name, where the backend knows names: `tag` is create_only, open_only or open_or_create.
+  template <NameTagOf<B> Tag>
+  RecursiveLock(Tag tag, std::string_view name) : state_(tag, name) {}
   RecursiveLock(const RecursiveLock&) = delete;
   RecursiveLock& operator=(const RecursiveLock&) = delete;
 
@@ -93,8 +97,13 @@ class RecursiveLock {
     return {*state_, Word::Mode::ordinary, depth};
   }
 
+  /// Removes a name; those who have the object keep it. false: there was none.
+  static bool remove(std::string_view name) requires NamingBackend<B> { return B::remove(name); }
+
  private:
   struct State {
+    static constexpr std::string_view type_name = "RecursiveLock";
+
     Word word;
     typename B::template Cell<std::uint32_t> depth;  // of the owner, who alone touches it
   };

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 
 #include <trine/backend.hpp>
@@ -48,6 +49,10 @@ class Semaphore {
 
   /// Throws std::invalid_argument if `initial` is negative or over `max`, or `max` over `largest`.
   explicit Semaphore(std::ptrdiff_t initial = 1, std::ptrdiff_t max = largest) : state_(initial, max) {}
+  /// By a name, where the backend knows names: `tag` is create_only, open_only or open_or_create.
+  template <NameTagOf<B> Tag>
+  Semaphore(Tag tag, std::string_view name, std::ptrdiff_t initial = 1, std::ptrdiff_t max = largest)
+      : state_(tag, name, initial, max) {}
   Semaphore(const Semaphore&) = delete;
   Semaphore& operator=(const Semaphore&) = delete;
 
@@ -77,6 +82,9 @@ class Semaphore {
   [[nodiscard]] AcquireOperation acquire_op() noexcept { return AcquireOperation(*state_); }
   [[nodiscard]] PermitOperation permit_op() noexcept { return PermitOperation(*this, *state_); }
 
+  /// Removes a name; those who have the object keep it. false: there was none.
+  static bool remove(std::string_view name) requires NamingBackend<B> { return B::remove(name); }
+
  private:
   friend class Permit<B>;
 
@@ -89,6 +97,8 @@ class Semaphore {
   static constexpr std::uint32_t one = 2U << B::Escrow::bits;
 
   struct State {
+    static constexpr std::string_view type_name = "Semaphore";
+
     State(std::ptrdiff_t initial, std::ptrdiff_t most) : word(0), max(static_cast<std::uint32_t>(most)) {
       if (initial < 0) throw std::invalid_argument("trine: Semaphore: initial is negative");
       if (most < 0 || most > largest) throw std::invalid_argument("trine: Semaphore: max is out of range");
@@ -136,6 +146,9 @@ template <class B = threads>
 class BoundedSemaphore : public Semaphore<B> {
  public:
   explicit BoundedSemaphore(std::ptrdiff_t permits = 1) : Semaphore<B>(permits, permits) {}
+  template <NameTagOf<B> Tag>
+  BoundedSemaphore(Tag tag, std::string_view name, std::ptrdiff_t permits = 1)
+      : Semaphore<B>(tag, name, permits, permits) {}
 };
 
 /// For a permit that is nobody's in particular.

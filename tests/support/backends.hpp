@@ -15,13 +15,24 @@
 
 namespace trine_test {
 
+/// Coroutines of which trine::run() gives two threads the care.
+struct coroutines_on_two : trine::coroutines {
+  static constexpr unsigned scheduler_threads = 2;
+};
+
+#if defined(TRINE_TEST_COROUTINES)
+using Backends = ::testing::Types<trine::coroutines, coroutines_on_two>;
+#else
 using Backends = ::testing::Types<trine::threads, trine::portable_threads>;
+#endif
 
 struct BackendName {
   template <class B>
   static std::string GetName(int) {
     if constexpr (std::is_same_v<B, trine::threads>) return "threads";
     if constexpr (std::is_same_v<B, trine::portable_threads>) return "portable_threads";
+    if constexpr (std::is_same_v<B, trine::coroutines>) return "coroutines";
+    if constexpr (std::is_same_v<B, coroutines_on_two>) return "coroutines_on_two";
   }
 };
 

@@ -84,13 +84,14 @@ struct Mortal : Blocking<Os> {
   /// How many are inside, with a word for each of them, which its death marks. At most `most` at a time.
   class Tally {
    public:
-    static constexpr std::uint32_t most = 128;
+    static constexpr std::uint32_t most = Os::most_parties;
 
-    /// Throws std::system_error if as many as there can be are inside.
-    void enter() {
-      // One who died in this round is still to be noticed: the places of such are taken last.
-      if (enter_where([](std::uint32_t word) { return word == 0; })) return;
-      if (enter_where([](std::uint32_t word) { return owner_word::owner_of(word) == 0; })) return;
+    /// Only those count who entered with the tag that is asked for: so all are out at once when another is asked for. Throws
+    /// std::system_error if as many as there can be are inside.
+    void enter(std::uint32_t tag = 0) {
+      // One who died may still have to be noticed: the places of such are taken last.
+      if (enter_where(tag, [](std::uint32_t word) { return word == 0; })) return;
+      if (enter_where(tag, [](std::uint32_t word) { return owner_word::owner_of(word) == 0; })) return;
       throw std::system_error(std::make_error_code(std::errc::no_buffer_space),
                               "trine: more parties at a time than an object between processes has room for");
     }
@@ -107,33 +108,32 @@ struct Mortal : Blocking<Os> {
       return false;
     }
 
-    [[nodiscard]] std::uint32_t count() const {
+    [[nodiscard]] std::uint32_t count(std::uint32_t tag = 0) const {
       std::uint32_t count = 0;
-      for_each([&count](const Place&, std::uint32_t word) { count += owner_word::owner_of(word) != 0; });
+      for_each(tag, [&count](std::uint32_t word) { count += owner_word::owner_of(word) != 0; });
       return count;
     }
 
-    [[nodiscard]] bool lost() const {
+    [[nodiscard]] bool lost(std::uint32_t tag = 0) const {
       bool lost = false;
-      for_each([&lost](const Place&, std::uint32_t word) { lost |= (word & owner_word::died) != 0; });
+      for_each(tag, [&lost](std::uint32_t word) { lost |= (word & owner_word::died) != 0; });
       return lost;
     }
 
-    void clear() { round_.fetch_add(1, std::memory_order_seq_cst); }
+    void clear() noexcept {}
     void dismissed() { leave(); }
 
     /// Where to sleep until one of those who are inside has left; needless: nobody is.
     Sleep<Word> watch() {
-      const std::uint32_t round = round_.load(std::memory_order_seq_cst);
       const std::uint32_t top = top_.load(std::memory_order_seq_cst);
       for (std::uint32_t i = 0; i < top && i < most; ++i) {
-        Place& place = places_[i];
-        Os::look_after(place.owned);
-        std::uint32_t seen = place.owned.word.load(std::memory_order_seq_cst);
-        while (owner_word::owner_of(seen) != 0 && place.round.load(std::memory_order_seq_cst) == round) {
-          if ((seen & watched) != 0 || place.owned.word.compare_exchange_weak(
-                                           seen, seen | watched, std::memory_order_seq_cst, std::memory_order_seq_cst)) {
-            return {&place.owned.word, seen | watched};
+        Owned& owned = places_[i].owned;
+        Os::look_after(owned);
+        std::uint32_t seen = owned.word.load(std::memory_order_seq_cst);
+        while (owner_word::owner_of(seen) != 0) {
+          if ((seen & watched) != 0 ||
+              owned.word.compare_exchange_weak(seen, seen | watched, std::memory_order_seq_cst, std::memory_order_seq_cst)) {
+            return {&owned.word, seen | watched};
           }
         }
       }
@@ -147,11 +147,11 @@ struct Mortal : Blocking<Os> {
 
     struct Place {
       Owned owned;
-      typename Os::template Atomic<std::uint32_t> round{0};  // of those who are inside: only the present one counts
+      typename Os::template Atomic<std::uint32_t> tag{0};
     };
 
     template <class Free>
-    bool enter_where(Free free) {
+    bool enter_where(std::uint32_t tag, Free free) {
       const std::uint32_t me = holder();
       for (std::uint32_t i = 0; i < most; ++i) {
         const std::uint32_t at = (me % spread + i) % most;
@@ -161,8 +161,8 @@ struct Mortal : Blocking<Os> {
         // Sequentially consistent: a reader enters and then looks for a writer, a writer comes and then counts the readers.
         if (claim(place.owned, seen, me, std::memory_order_seq_cst) ||
             (free(seen) && claim(place.owned, seen, me, std::memory_order_seq_cst))) {
-          // Those who count read it after the word. Where rounds matter, a lock keeps them out until it is written.
-          place.round.store(round_.load(std::memory_order_relaxed), std::memory_order_seq_cst);
+          // Those who count read it after the word. Where there are several tags, a lock keeps them out until it is written.
+          place.tag.store(tag, std::memory_order_seq_cst);
           return true;
         }
       }
@@ -170,16 +170,14 @@ struct Mortal : Blocking<Os> {
     }
 
     template <class Use>
-    void for_each(Use use) const {
-      const std::uint32_t round = round_.load(std::memory_order_seq_cst);
+    void for_each(std::uint32_t tag, Use use) const {
       const std::uint32_t top = top_.load(std::memory_order_seq_cst);
       for (std::uint32_t i = 0; i < top && i < most; ++i) {
         const std::uint32_t word = places_[i].owned.word.load(std::memory_order_seq_cst);
-        if (word != 0 && places_[i].round.load(std::memory_order_seq_cst) == round) use(places_[i], word);
+        if (word != 0 && places_[i].tag.load(std::memory_order_seq_cst) == tag) use(word);
       }
     }
 
-    typename Os::template Atomic<std::uint32_t> round_{0};
     typename Os::template Atomic<std::uint32_t> top_{0};  // the places from here on have never been used
     std::array<Place, most> places_;
   };
@@ -195,7 +193,7 @@ struct Mortal : Blocking<Os> {
   class Escrow {
    public:
     static constexpr std::uint32_t bits = 8;
-    static constexpr std::uint32_t most = 127;
+    static constexpr std::uint32_t most = Os::most_permits;
 
     class Ticket {
      public:

@@ -6,13 +6,15 @@
 #endif
 
 #include <cstddef>
-#include <memory>
-#include <type_traits>
-#include <utility>
+#include <string_view>
 
 #include <trine/backend/mortal.hpp>
+#include <trine/backend/shared_state.hpp>
+#include <trine/os/child_linux.hpp>
 #include <trine/os/robust_futex.hpp>
-#include <trine/os/shared_pages.hpp>
+#include <trine/process/encoded_items.hpp>
+#include <trine/process/heap_items.hpp>
+#include <trine/process/items.hpp>
 
 namespace trine {
 
@@ -20,31 +22,46 @@ namespace trine {
 /// memory by itself: `Event<processes> go;` as a local variable works with the children that inherit it by fork(). Any
 /// participant may be killed at any instruction, and no other hangs: see docs/design.md.
 struct processes : Mortal<os::RobustFutex> {
-  /// The state of a primitive, in a mapping of its own.
+  /// What carries out a task of a TaskGroup.
+  using Child = os::Child;
+
+  template <class T, std::size_t N>
+  using FifoItems = typename ItemsBetweenProcesses<T, processes, N>::Fifo;
+  template <class T, std::size_t N>
+  using LifoItems = typename ItemsBetweenProcesses<T, processes, N>::Lifo;
+  template <class T, class Compare, std::size_t N>
+  using PriorityItems = typename ItemsBetweenProcesses<T, processes, N>::template Priority<Compare>;
+
+  /// The state of a primitive, in a mapping of its own, or in a segment with a name.
   template <class S>
-  class Storage {
-   public:
-    template <class... Arguments>
-    explicit Storage(Arguments&&... arguments) : pages_(sizeof(S)) {
-      std::construct_at(state(), std::forward<Arguments>(arguments)...);
-    }
+  using Storage = SharedState<S>;
 
-    S* operator->() noexcept { return state(); }
-    const S* operator->() const noexcept { return state(); }
-    S& operator*() noexcept { return *state(); }
+  /// The tags that say how an object gets its name.
+  template <SegmentTag Tag>
+  using NameTag = Tag;
 
-   private:
-    static_assert(std::is_trivially_destructible_v<S>, "the state of an object between processes is never destroyed");
-
-    [[nodiscard]] S* state() const noexcept { return static_cast<S*>(pages_.data()); }
-
-    os::SharedPages pages_;
-  };
+  static bool remove(std::string_view name) { return Segment::remove(name); }
 };
 
 /// As processes, for objects inside memory that the user shares: the object is its state, and valid at another address in
 /// another process. It keeps nothing of a process: no function, no limit with a stop token.
 struct shared_memory : Mortal<os::RobustFutex> {
+  using Child = os::Child;
+
+  /// The capacity of a queue, which is a part of its type here.
+  template <std::size_t N>
+  static constexpr std::size_t given = [] {
+    static_assert(N != 0, "a queue in shared memory has its capacity as a template argument: Queue<T, shared_memory, N>");
+    return N;
+  }();
+
+  template <class T, std::size_t N>
+  using FifoItems = RingItems<T, shared_memory, given<N>>;
+  template <class T, std::size_t N>
+  using LifoItems = StackItems<T, shared_memory, given<N>>;
+  template <class T, class Compare, std::size_t N>
+  using PriorityItems = HeapItems<T, shared_memory, Compare, given<N>>;
+
   template <class T>
   class Attached {
    public:

@@ -10,6 +10,10 @@ namespace trine::os {
 struct RobustFutex : LinuxFutex<FutexScope::machine> {
   using Owned = OwnedWord;
 
+  /// How many parties can be inside at a time, and how many permits held: each has a word of its own in the object.
+  static constexpr std::uint32_t most_parties = 128;
+  static constexpr std::uint32_t most_permits = 127;
+
   /// The calling thread, as an owner: its number, and the list of what it owns.
   using Self = Robust::Thread;
   static Self& me() { return Robust::self(); }
