@@ -103,6 +103,9 @@ class Trial {
     if (!victim_->run_to_sleep()) trouble("the victim did not fall asleep");
   }
 
+  /// Lets the victim run to its next trap().
+  void go_on() { victim_->go_on(); }
+
   /// Kills the victim. From now on, or from the last call of now(), the survivors' time counts.
   void kill() {
     where_ = victim_->place();

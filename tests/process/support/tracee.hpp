@@ -47,6 +47,11 @@ class Tracee {
         }) {
     if (!stops_by(SIGSTOP)) return;
     ::ptrace(PTRACE_SETOPTIONS, id(), nullptr, PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD);
+    go_on();
+  }
+
+  /// Runs to the next trap().
+  void go_on() {
     ::ptrace(PTRACE_CONT, id(), nullptr, nullptr);
     stops_by(SIGTRAP);
   }
