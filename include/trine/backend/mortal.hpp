@@ -277,12 +277,15 @@ struct Mortal : Blocking<Os> {
       return any;
     }
 
-    /// How many permits the dead hold that nobody has given back yet.
-    [[nodiscard]] std::uint32_t held_by_dead() const {
+    /// How many permits the dead hold that nobody has given back yet, when the word holds `seen`, which may name a place that
+    /// has not been turned.
+    [[nodiscard]] std::uint32_t held_by_dead(std::uint32_t seen) const {
       const std::uint32_t top = std::min(top_.load(std::memory_order_relaxed), most);
       std::uint32_t count = 0;
       for (std::uint32_t i = 0; i < top; ++i) {
-        count += dead(places_[i]) && (places_[i].turns.load(std::memory_order_relaxed) & 1) != 0;
+        if (!dead(places_[i])) continue;
+        const bool to_be_turned = (seen & named) == name_of(i + 1);
+        count += to_be_turned ? (seen & to_held) != 0 : (places_[i].turns.load(std::memory_order_relaxed) & 1) != 0;
       }
       return count;
     }
