@@ -28,5 +28,6 @@
 #endif
 #if defined(__linux__) && __has_include(<boost/interprocess/creation_tags.hpp>)
 #include <trine/backend/processes.hpp>
+#include <trine/segment_info.hpp>
 #include <trine/shared_memory.hpp>
 #endif

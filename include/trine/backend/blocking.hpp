@@ -19,6 +19,9 @@ namespace trine {
 /// `Os` must have; what does not depend on it is here.
 template <class Os>
 struct Blocking {
+  /// How it sleeps.
+  using System = Os;
+
   using Word = typename Os::Word;
   template <class T>
   using Atomic = typename Os::template Atomic<T>;

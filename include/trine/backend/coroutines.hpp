@@ -62,6 +62,7 @@ struct coroutines {
 
   using Owned = Words::Owned;
   using Tally = Words::Tally;
+  using Escrow = Words::Escrow;
   using Flag = Words::Flag;
   /// Blocks the thread, for a few instructions.
   using ShortLock = Blocking<os::PrivateFutex>::ShortLock;
@@ -72,6 +73,8 @@ struct coroutines {
   static std::uint32_t vacate(Owned& owned, std::uint32_t me, std::uint32_t sleepers, std::uint32_t count) {
     return Words::vacate(owned, me, sleepers, count);
   }
+  static void abandon(Owned& owned) { Words::abandon(owned); }
+  static void look_after(Owned& owned) noexcept { Words::look_after(owned); }
   static void wake(Word& word, std::uint32_t count) noexcept { coroutine::Words::wake(word, count); }
 
   /// Who is running: the task that was spawned, with all that it awaits. Outside of trine's tasks: the thread.

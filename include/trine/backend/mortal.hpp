@@ -61,6 +61,11 @@ struct Mortal : Blocking<Os> {
     return owner == me ? 0 : owner;
   }
 
+  /// Whether `me`, the caller, has taken it: its number alone may be a dead one's.
+  static bool owns(const Owned& owned, std::uint32_t me) {
+    return owner_word::owner_of(owned.word.load(std::memory_order_relaxed)) == me && Os::owns(Os::me(), owned);
+  }
+
   static void abandon(Owned& owned) {
     auto& self = Os::me();
     const typename Os::Noted noted(self, owned);

@@ -11,6 +11,7 @@
 #include <trine/backend/mortal.hpp>
 #include <trine/backend/shared_state.hpp>
 #include <trine/os/child_linux.hpp>
+#include <trine/os/mixed_futex.hpp>
 #include <trine/os/robust_futex.hpp>
 #include <trine/process/encoded_items.hpp>
 #include <trine/process/heap_items.hpp>
@@ -24,6 +25,9 @@ namespace trine {
 struct processes : Mortal<os::RobustFutex> {
   /// What carries out a task of a TaskGroup.
   using Child = os::Child;
+
+  /// For select(): the backends of which operations can be waited for together, and how.
+  using Together = Blocking<os::MixedFutex>;
 
   template <class T, std::size_t N>
   using FifoItems = typename ItemsBetweenProcesses<T, processes, N>::Fifo;
@@ -47,6 +51,9 @@ struct processes : Mortal<os::RobustFutex> {
 /// another process. It keeps nothing of a process: no function, no limit with a stop token.
 struct shared_memory : Mortal<os::RobustFutex> {
   using Child = os::Child;
+
+  /// For select(): the backends of which operations can be waited for together, and how.
+  using Together = Blocking<os::MixedFutex>;
 
   /// The capacity of a queue, which is a part of its type here.
   template <std::size_t N>

@@ -25,6 +25,8 @@
 
 namespace trine::os {
 
+struct MixedFutex;
+
 enum class FutexScope { process, machine };
 
 /// A full fence in every running thread that uses the words, at the cost of a system call, so that others need none:
@@ -72,6 +74,9 @@ class LinuxFutex : public Native {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
+  /// Whether other processes wake those who sleep.
+  static constexpr bool shared = Scope == FutexScope::machine;
+
   static void yield() noexcept { ::sched_yield(); }
 
   /// Whether fence_others() puts a full fence into every other thread that may use the words.
@@ -116,9 +121,8 @@ class LinuxFutex : public Native {
       if (sleep_on_several(words, until)) return;
       can_wait_for_several().store(false, std::memory_order_relaxed);
     }
-    static constexpr auto short_slice = std::chrono::milliseconds(1);
     for (const auto& each : words) {
-      if (each.word->load(std::memory_order_relaxed) != each.value) return;
+      if (each.changed()) return;
     }
     sleep_on(words.front(), std::min(until, std::chrono::steady_clock::now() + short_slice));
   }
@@ -131,7 +135,10 @@ class LinuxFutex : public Native {
     for (std::size_t i = 0; i < count; ++i) {
       const auto each = sleep_of(i);
       const std::uint32_t flag = shared(i) ? 0 : FUTEX_PRIVATE_FLAG;
-      list[i] = {.val = each.value, .uaddr = reinterpret_cast<std::uintptr_t>(each.word), .flags = FUTEX_32 | flag, .__reserved = 0};
+      list[i] = {.val = each.value,
+                 .uaddr = reinterpret_cast<std::uintptr_t>(each.word),
+                 .flags = FUTEX_32 | flag,
+                 .__reserved = 0};
     }
     if (sleep_on_list(list.data(), count, until)) return true;
     can_wait_for_several().store(false, std::memory_order_relaxed);
@@ -141,10 +148,14 @@ class LinuxFutex : public Native {
   /// Whether the kernel is known to lack futex_waitv: false until the first sleep on several words.
   static bool sleeps_in_slices() noexcept { return !can_wait_for_several().load(std::memory_order_relaxed); }
 
- private:
-  static constexpr int private_flag = Scope == FutexScope::process ? FUTEX_PRIVATE_FLAG : 0;
+ protected:
+  friend struct MixedFutex;
 
   static constexpr std::chrono::milliseconds slice{40};
+  static constexpr std::chrono::milliseconds short_slice{1};  // where one word is slept on and others are looked at
+
+ private:
+  static constexpr int private_flag = Scope == FutexScope::process ? FUTEX_PRIVATE_FLAG : 0;
 
   static TimePoint end_of_sleep(const Limit& limit) {
     const TimePoint until = limit.sleep_until();

@@ -143,13 +143,13 @@ class Robust {
 
   /// For one who is about to sleep until the word is free: marks it as the kernel would, if its owner no longer runs. That is
   /// how a death is noticed where the kernel does not watch; then an owner is known by its number and the moment at which it
-  /// started; before it has noted that moment, by the number alone. Where the kernel watches, this is for words that it was
-  /// never told of, for they were damaged: now and then it makes sure that a thread of that number exists at all.
+  /// started; before it has noted that moment, by the number alone. Where the kernel watches, this is for words that were
+  /// damaged: now and then it makes sure that a thread of that number exists at all.
   static void look_after(OwnedWord& owned) noexcept {
     std::uint32_t seen = owned.word.load(std::memory_order_relaxed);
     const std::uint32_t owner = seen & FUTEX_TID_MASK;
     if (owner == 0) return;
-    if (kernel_watches() ? !is_due() || exists(owner) : runs(owned, owner)) return;
+    if (kernel_watches() ? may_own(owned, owner) : runs(owned, owner)) return;
     note_start(owned, 0);  // before another can own it
     owned.word.compare_exchange_strong(seen, (seen & FUTEX_WAITERS) | FUTEX_OWNER_DIED, std::memory_order_relaxed);
   }
@@ -170,9 +170,13 @@ class Robust {
     return started != 0 && (noted == 0 || noted == started);
   }
 
-  static bool exists(std::uint32_t id) noexcept {
+  // Where the kernel watches: false only if it can't be the owner of a word that was taken as it should be.
+  static bool may_own(const OwnedWord& owned, std::uint32_t owner) noexcept {
+    const Thread& me = self();
+    if (owner == me.id) return owned.proof.load(std::memory_order_relaxed) == me.proof;
+    if (!is_due()) return true;
     const int saved = errno;
-    const bool none = ::syscall(SYS_tkill, id, 0) == -1 && errno == ESRCH;
+    const bool none = ::syscall(SYS_tkill, owner, 0) == -1 && errno == ESRCH;
     errno = saved;
     return !none;
   }
