@@ -81,6 +81,9 @@ class BarrierWait : public OperationOf<std::ptrdiff_t, B> {
     state_->close_gate();
     std::uint32_t before = 0;
     if ((state_->look() & State::leaving) != 0 && state_->inside() == 0) before = state_->begin_next();
+    // A dead party can't be made good: whoever comes in its place would have another's number.
+    if (state_->whole() && state_->arrived.lost(state_->look() / State::generation))
+      before |= state_->become(State::broken_bit);
     seen_ = state_->look();
     const std::uint32_t place = state_->inside();
     if ((seen_ & State::broken_bit) != 0) {
