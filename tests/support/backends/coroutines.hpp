@@ -12,6 +12,10 @@ inline constexpr const char* backend_name<trine::coroutines> = "coroutines";
 template <>
 inline constexpr const char* backend_name<coroutines_on_two> = "coroutines_on_two";
 
-using Backends = ::testing::Types<trine::coroutines, coroutines_on_two>;
+#if defined(TRINE_TEST_FIRST_ONLY)
+using Backends = ::testing::Types<coroutines_on_two>;
+#else
+using Backends = ::testing::Types<coroutines_on_two, trine::coroutines>;
+#endif
 
 }  // namespace trine_test

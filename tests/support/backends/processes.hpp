@@ -49,7 +49,11 @@ struct shared_memory_here : trine::shared_memory {
   using Child = void;
 };
 
+#if defined(TRINE_TEST_FIRST_ONLY)
+using Backends = ::testing::Types<processes_here>;
+#else
 using Backends = ::testing::Types<processes_here, shared_memory_here>;
+#endif
 
 template <>
 inline constexpr const char* backend_name<processes_here> = "processes";

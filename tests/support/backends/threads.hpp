@@ -9,7 +9,11 @@
 
 namespace trine_test {
 
+#if defined(TRINE_TEST_FIRST_ONLY)
+using Backends = ::testing::Types<trine::threads>;
+#else
 using Backends = ::testing::Types<trine::threads, trine::portable_threads>;
+#endif
 
 template <>
 inline constexpr const char* backend_name<trine::threads> = "threads";
