@@ -177,7 +177,7 @@ class SegmentFuzz : public Leakless {
   template <class Q, class Items>
   void add_queue(const std::string& type) {
     using State = QueueState<Items, P>;
-    add<Q>(type, {offsetof(State, put_end), offsetof(State, get_end)}, 8);
+    add<Q>(type, {offsetof(State, put_end), offsetof(State, get_end)}, std::size_t{8});
   }
 
   void add_all() {
