@@ -267,7 +267,7 @@ class KillCondition : public Kills {
     const bool recursive = requires(L & lock) { lock.depth(); };
     const std::string name = std::string(recursive ? "Condition (RecursiveLock): " : "Condition: ") + scenario;
     sweep(
-        name.c_str(), [&body](Trial& trial) { body(trial, trial.make<Data>()); }, recursive ? 60 : 160);
+        name.c_str(), [&body](Trial& trial) { body(trial, trial.make<Data>()); }, recursive ? 40 : 120);
   }
 
   static std::function<void()> taker(Data& data) {

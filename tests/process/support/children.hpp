@@ -89,13 +89,10 @@ struct Report {
 /// Memory that the test shares with its children: reports, and whatever the test makes in it.
 class SharedPlace {
  public:
-  static constexpr std::size_t most_reports = 32;
-
   explicit SharedPlace(std::size_t size = std::size_t{1} << 16) : size_(size) {
     begin_ = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (begin_ == MAP_FAILED) throw std::system_error(errno, std::system_category(), "mmap");
     next_ = static_cast<std::byte*>(begin_);
-    reports_ = &make<std::array<Report, most_reports>>();
   }
   SharedPlace(const SharedPlace&) = delete;
   SharedPlace& operator=(const SharedPlace&) = delete;
@@ -113,14 +110,23 @@ class SharedPlace {
     return *new (at) T(std::forward<Arguments>(arguments)...);
   }
 
-  Report& report() { return reports_->at(reports_used_++); }
+  /// Memory full of zeros.
+  void* raw(std::size_t size) { return std::exchange(next_, next_ + size); }
+
+  /// A report, perhaps one that is no longer used.
+  Report& report() {
+    if (unused_.empty()) return make<Report>();
+    Report& again = *unused_.back();
+    unused_.pop_back();
+    return *new (&again) Report();
+  }
+  void unused(Report& report) { unused_.push_back(&report); }
 
  private:
   std::size_t size_;
   void* begin_;
   std::byte* next_;
-  std::array<Report, most_reports>* reports_ = nullptr;
-  std::size_t reports_used_ = 0;
+  std::vector<Report*> unused_;
 };
 
 /// The system call in which a process sleeps, or -1.

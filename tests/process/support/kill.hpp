@@ -30,14 +30,30 @@
 
 namespace trine_test {
 
-/// As trine::shared_memory, but those who wait go to sleep at once: then the way there is short enough to kill at each
-/// instruction of it.
+/// As trine::shared_memory and trine::processes, but those who wait go to sleep at once: then the way there is short enough to
+/// kill at each instruction of it.
 struct DirectFutex : trine::os::RobustFutex {
   static constexpr bool spins = false;
 };
 struct shared_memory_direct : trine::Mortal<DirectFutex> {
   template <class T>
   using Attached = trine::shared_memory::Attached<T>;
+  template <class T, std::size_t N>
+  using FifoItems = trine::RingItems<T, shared_memory_direct, N>;
+  template <class T, std::size_t N>
+  using LifoItems = trine::StackItems<T, shared_memory_direct, N>;
+  template <class T, class Compare, std::size_t N>
+  using PriorityItems = trine::HeapItems<T, shared_memory_direct, Compare, N>;
+};
+struct processes_direct : trine::Mortal<DirectFutex> {
+  template <class S>
+  using Storage = trine::SharedState<S>;
+  template <class T, std::size_t N>
+  using FifoItems = typename trine::ItemsBetweenProcesses<T, processes_direct, N>::Fifo;
+  template <class T, std::size_t N>
+  using LifoItems = typename trine::ItemsBetweenProcesses<T, processes_direct, N>::Lifo;
+  template <class T, class Compare, std::size_t N>
+  using PriorityItems = typename trine::ItemsBetweenProcesses<T, processes_direct, N>::template Priority<Compare>;
 };
 
 /// One kill, and what came of it.
@@ -228,7 +244,7 @@ inline Swept sweep_instructions(const char* name, const std::function<void(Trial
 }
 
 /// The same; any hang or trouble fails the test.
-inline void sweep(const char* name, const std::function<void(Trial&)>& trial, std::size_t usual = 160) {
+inline void sweep(const char* name, const std::function<void(Trial&)>& trial, std::size_t usual = 100) {
   const Swept swept = sweep_instructions(name, trial, usual, 5);
   EXPECT_EQ(swept.hangs, 0U) << name << "\n" << swept.first_troubles;
   EXPECT_EQ(swept.troubles, 0U) << name << "\n" << swept.first_troubles;
