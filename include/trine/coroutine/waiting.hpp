@@ -234,7 +234,6 @@ inline void Waiting::resume() {
 
 inline void Waiting::abandon() noexcept {
   if (!suspended_) return;
-  limit_.reset();
   for (;;) {
     if (seize()) break;
     // Somebody tries for it at this moment, or it was handed to the scheduler.
@@ -242,6 +241,7 @@ inline void Waiting::abandon() noexcept {
     if ((this->state_.load(std::memory_order_acquire) & this->handed_over) != 0) break;
     std::this_thread::yield();
   }
+  limit_.reset();
   suspended_ = false;
   if (!over_) give_all_up();
 }
