@@ -75,7 +75,7 @@ struct Mortal : Blocking<Os> {
 
   static void look_after(Owned& owned) { Os::look_after(owned); }
 
-  using ShortLock = ShortLockOver<Mortal, Os>;
+  using ShortLock = ShortLockWithLimits<Mortal, Os>;
 
   /// Where a thread begins to look for a place of its own: not all at the first one.
   static constexpr std::uint32_t spread = 16;
