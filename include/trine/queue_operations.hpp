@@ -201,7 +201,11 @@ class QueueGetMany : public QueueGetting<QueueGetMany<T, Items, B>, std::vector<
     items_.reserve(std::clamp<std::size_t>(this->state_->size(), 1, most_));  // before the end is held
     const typename Base::Tried tried = take_some();
     if constexpr (!Items::many_at_once) {
-      for (std::size_t had = 0; had < items_.size() && items_.size() < items_.capacity(); had = items_.size()) take_some();
+      const std::size_t room = std::min(most_, items_.capacity());
+      for (std::size_t had = 0; had != items_.size() && items_.size() < room;) {
+        had = items_.size();
+        take_some();
+      }
     }
     return tried;
   }
