@@ -110,6 +110,7 @@ template <class L>
 class Condition<B>::WaitOperation : public OperationOf<bool, B> {
  public:
   static constexpr bool selectable = false;
+  static constexpr bool owned_by_thread = L::LockOperation::owned_by_thread;
 
   WaitOperation(State& state, Guard<L>& held) noexcept : state_(&state), held_(&held) {}
 

@@ -121,6 +121,8 @@ class RecursiveLock<B>::LockOperation : public LockWordOperation<B> {
   using Base = LockWordOperation<B>;
 
  public:
+  static constexpr bool owned_by_thread = true;
+
   LockOperation(State& state, typename Word::Mode mode, std::uint32_t levels = 1) noexcept
       : Base(state.word, B::self(), mode), depth_(&state.depth), levels_(levels) {}
 

@@ -1,227 +1,272 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// fork(): objects work in the child of a process with several threads, whatever these were doing; and what the parent's thread
-// owns is not the child's.
+// fork() in a program with threads: what the child has of the objects, of its parent's locks, and of itself.
 
 #include <gtest/gtest.h>
-#include <linux/membarrier.h>
-#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <cstddef>
-#include <functional>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <support/children.hpp>
+#include <support/leaks.hpp>
+#include <support/mapped.hpp>
+#include <support/scenarios.hpp>
 #include <thread>
+#include <trine/trine.hpp>
 #include <vector>
-
-#include <trine/backend/processes.hpp>
-#include <trine/barrier.hpp>
-#include <trine/condition.hpp>
-#include <trine/error.hpp>
-#include <trine/event.hpp>
-#include <trine/lock.hpp>
-#include <trine/queue.hpp>
-#include <trine/recursive_lock.hpp>
-#include <trine/semaphore.hpp>
-#include <trine/shared_lock.hpp>
-
-#include "process/support/children.hpp"
 
 namespace {
 
 using namespace trine_test;
-using namespace std::chrono_literals;
-using trine::processes;
+using B = trine::processes;
 
-class Fork : public LeavesNothing {
- protected:
-  /// Runs it in a child, which must end well.
-  static void in_child(const std::function<void()>& body) {
-    SharedPlace place;
-    Child child(place.report(), body);
-    EXPECT_TRUE(child.ends_before(Clock::now() + hang)) << "the child hangs in system call " << sleeps_in(child.id());
-    EXPECT_EQ(child.trouble(), "");
+class Fork : public Leakless {};
+
+/// Everything that a thread may own, and that it owns here.
+struct Owned {
+  trine::Lock<B> lock;
+  trine::RecursiveLock<B> recursive;
+  trine::SharedLock<B> written, read;
+  trine::Semaphore<B> permits{1};
+  std::optional<trine::Permit<B>> permit;
+
+  void take() {
+    check(lock.lock() && recursive.lock() && recursive.lock() && written.lock() && read.lock_shared());
+    permit.emplace(permits.permit());
   }
-};
-
-template <class X>
-void must_throw(const std::function<void()>& call, const char* what) {
-  try {
-    call();
-  } catch (const X&) {
-    return;
-  }
-  require(false, what);
-}
-
-TEST_F(Fork, ALockOfTheParentIsNotTheChilds) {
-  trine::Lock<processes> lock;
-  trine::RecursiveLock<processes> recursive;
-  trine::SharedLock<processes> shared;
-  lock.lock();
-  recursive.lock();
-  shared.lock();
-  in_child([&] {
-    must_throw<trine::NotOwner>([&] { lock.unlock(); }, "the child unlocked its parent's Lock");
-    must_throw<trine::NotOwner>([&] { recursive.unlock(); }, "the child unlocked its parent's RecursiveLock");
-    must_throw<trine::NotOwner>([&] { shared.unlock(); }, "the child unlocked its parent's SharedLock");
-    require(recursive.depth() == 0, "the child owns its parent's RecursiveLock");
-    require(!lock.try_lock() && !recursive.try_lock() && !shared.try_lock(), "locked by two");
-  });
-  lock.unlock();
-  recursive.unlock();
-  shared.unlock();
-  in_child([&] {
-    require(lock.try_lock() && recursive.try_lock() && shared.try_lock(), "not free");
+  void give_back() {
     lock.unlock();
+    check(recursive.depth() == 2);
     recursive.unlock();
-    shared.unlock();
-  });
-}
-
-TEST_F(Fork, APermitOfTheParentIsNotTheChilds) {
-  trine::Semaphore<processes> semaphore(1, 1);
-  auto permit = semaphore.permit();
-  in_child([&] {
-    must_throw<trine::NotOwner>([&] { permit.release(); }, "the child gave its parent's permit back");
-    require(semaphore.value() == 0 && !semaphore.try_acquire(), "a permit too many");
-  });
-  permit.release();
-  EXPECT_EQ(semaphore.value(), 1);
-}
-
-TEST_F(Fork, TheEndOfTheChildIsNotTheParentsDeath) {
-  trine::Lock<processes> lock;
-  trine::Semaphore<processes> semaphore(1, 1);
-  auto held = lock.guard();
-  auto permit = semaphore.permit();
-  in_child([] {});
-  in_child([] { ::raise(0); });
-  EXPECT_FALSE(lock.try_lock());
-  EXPECT_EQ(semaphore.value(), 0);
-  held.unlock();
-  permit.release();
-  EXPECT_TRUE(lock.try_lock());
-  lock.unlock();
-}
-
-TEST_F(Fork, TheDeathOfTheParentsLockHolderIsTheChildsAlone) {
-  trine::Lock<processes> lock;
-  in_child([&] { lock.lock(); });
-  EXPECT_THROW(lock.lock(), trine::OwnerDied);
-  lock.recover().unlock();
-}
-
-TEST_F(Fork, AChildOfAChildHasANumberOfItsOwn) {
-  trine::Lock<processes> lock;
-  in_child([&] {
-    auto held = lock.guard();
-    in_child([&] { must_throw<trine::NotOwner>([&] { lock.unlock(); }, "the grandchild unlocked the child's lock"); });
-  });
-  EXPECT_TRUE(lock.try_lock());
-  lock.unlock();
-}
-
-TEST_F(Fork, TheChildOfAThreadKnowsItsOwnNumber) {
-  trine::Lock<processes> lock;
-  std::thread thread([&] {
-    auto held = lock.guard();
-    in_child([&] { must_throw<trine::NotOwner>([&] { lock.unlock(); }, "the child unlocked its parent's lock"); });
-    held.unlock();
-    in_child([&] {
-      auto mine = lock.guard(hang);
-      require(static_cast<bool>(mine), "not free");
-    });
-  });
-  thread.join();
-}
-
-/// Threads that use everything as fast as they can while the test forks.
-class Busy {
- public:
-  Busy() {
-    for (int i = 0; i < 3; ++i) threads_.emplace_back([this] { work(); });
+    recursive.unlock();
+    written.unlock();
+    read.unlock_shared();
+    permit.reset();
   }
-  Busy(const Busy&) = delete;
-  Busy& operator=(const Busy&) = delete;
-  ~Busy() {
-    over_ = true;
-    for (auto& thread : threads_) thread.join();
+  [[nodiscard]] bool is_taken() {
+    return lock.locked() && recursive.locked() && !written.try_lock_shared() && !read.try_lock() && permits.value() == 0;
   }
-
-  void use_all() {
-    { const auto held = lock.guard(); }
-    { const auto held = recursive.guard(); }
-    { const auto held = shared.shared_guard(); }
-    { const auto held = shared.guard(); }
-    { const auto permit = semaphore.permit(); }
-    queue.put(1);
-    static_cast<void>(queue.get());
-    event.set();
-    event.clear();
+  [[nodiscard]] bool is_free() {
+    return !lock.locked() && !recursive.locked() && written.try_lock() && (written.unlock(), true) && read.try_lock() &&
+           (read.unlock(), true) && permits.value() == 1;
   }
-
-  trine::Lock<processes> lock;
-  trine::RecursiveLock<processes> recursive;
-  trine::SharedLock<processes> shared;
-  trine::Semaphore<processes> semaphore{2, 2};
-  trine::Queue<int, processes> queue{8};
-  trine::Event<processes> event;
-
- private:
-  void work() {
-    while (!over_) use_all();
+  /// By one who owns nothing of it.
+  void cannot_be_given_back() {
+    check_throws<trine::NotOwner>([this] { lock.unlock(); });
+    check(recursive.depth() == 0);
+    check_throws<trine::NotOwner>([this] { recursive.unlock(); });
+    check_throws<trine::NotOwner>([this] { written.unlock(); });
+    check_throws<trine::NotLocked>([this] { read.unlock_shared(); });
+    check_throws<trine::NotOwner>([this] { permit->release(); });
+    check(!lock.lock(not_long) && !recursive.lock(not_long) && !written.lock_shared(not_long) && !read.lock(not_long));
+    check(!permits.permit(not_long));
   }
-
-  std::atomic<bool> over_{false};
-  std::vector<std::thread> threads_;
 };
 
-TEST_F(Fork, WhileOtherThreadsAreInsideOfEverything) {
-  constexpr int times = sanitized ? 30 : 200;
-  Busy busy;
-  for (int i = 0; i < times; ++i) {
-    in_child([&] {
-      for (int turn = 0; turn < 20; ++turn) busy.use_all();
+TEST_F(Fork, WhatTheForkingThreadOwnsIsNotItsChilds) {
+  Owned owned;
+  trine::Event<B> given_back;
+  owned.take();
+  Child child([&] {
+    owned.cannot_be_given_back();
+    check(given_back.wait(in_time));
+    check(owned.is_free());
+    // What the child takes itself is its own.
+    trine::Lock<B> another;
+    check(another.lock() && owned.lock.lock() && owned.recursive.lock() && owned.recursive.depth() == 1);
+    another.unlock();
+    owned.recursive.unlock();
+    owned.lock.unlock();
+    return 0;
+  });
+  EXPECT_TRUE(owned.is_taken());
+  owned.give_back();
+  given_back.set();
+  EXPECT_EQ(child.join(), 0);
+  EXPECT_TRUE(owned.is_free());
+}
+
+// The death of a child is nothing to what its parent owns.
+TEST_F(Fork, AChildThatEndsLeavesItsParentsLocks) {
+  Owned owned;
+  owned.take();
+  EXPECT_EQ(in_child([&] { return owned.is_taken() ? 0 : 1; }), 0);
+  Child killed([] { return ::pause(); });
+  killed.signal(SIGKILL);
+  EXPECT_EQ(killed.join(), -SIGKILL);
+  EXPECT_TRUE(owned.is_taken());
+  owned.give_back();
+  EXPECT_TRUE(owned.is_free());
+}
+
+// A child that takes much, and gives it back, leaves the parent's own list of what it owns as it was.
+TEST_F(Fork, ParentAndChildOwnThingsAtTheSameTime) {
+  std::vector<std::unique_ptr<trine::Lock<B>>> locks;
+  for (int i = 0; i < 40; ++i) locks.push_back(std::make_unique<trine::Lock<B>>());
+  for (std::size_t i = 0; i < locks.size(); i += 2) EXPECT_TRUE(locks[i]->lock());
+  trine::Barrier<B> step(2);
+  Child child([&] {
+    for (std::size_t i = 1; i < locks.size(); i += 2) check(locks[i]->try_lock());
+    step.wait(in_time);
+    step.wait(in_time);
+    for (std::size_t i = 0; i < locks.size(); ++i) {
+      if (i % 4 == 0) check(locks[i]->try_lock());
+      if (i % 4 == 2) check(!locks[i]->try_lock());
+    }
+    for (std::size_t i = 1; i < locks.size(); i += 2) locks[i]->unlock();
+    for (std::size_t i = 0; i < locks.size(); i += 4) locks[i]->unlock();
+    return 0;
+  });
+  step.wait(in_time);
+  for (std::size_t i = 1; i < locks.size(); i += 2) EXPECT_FALSE(locks[i]->try_lock());
+  for (std::size_t i = 0; i < locks.size(); i += 4) locks[i]->unlock();
+  step.wait(in_time);
+  EXPECT_EQ(child.join(), 0);
+  for (std::size_t i = 2; i < locks.size(); i += 4) locks[i]->unlock();
+  for (auto& lock : locks) EXPECT_FALSE(lock->locked());
+}
+
+// Threads of the parent hold locks, wait for locks, and lock and unlock all the time; the child has none of these threads.
+TEST_F(Fork, WhileOtherThreadsHoldWaitAndWork) {
+  Owned held;
+  trine::Lock<B> busy;
+  trine::Queue<int, B> jobs(3);
+  trine::Event<B> stop, go;
+  trine::Semaphore<B> ready(0);
+  Mapped<std::int64_t> sum;
+  std::int64_t added = 0;
+  {
+    std::jthread holder([&] {
+      held.take();
+      ready.release();
+      EXPECT_TRUE(stop.wait(in_time));
+      held.give_back();
     });
-    if (HasFailure()) return;
+    std::jthread waiter([&] {
+      ready.release();
+      EXPECT_TRUE(go.wait(in_time));
+      EXPECT_TRUE(held.lock.lock(in_time));
+      held.lock.unlock();
+    });
+    std::jthread worker([&] {
+      ready.release();
+      while (!stop.is_set()) {
+        const auto guard = busy.guard(in_time);
+        sum.first() = sum.first() + 1;
+        ++added;
+      }
+    });
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(ready.acquire(in_time));
+    for (int round = 0; round < 20; ++round) {
+      Child child([&, round] {
+        held.cannot_be_given_back();
+        for (int i = 0; i < 100; ++i) {
+          const auto guard = busy.guard(in_time);
+          check(static_cast<bool>(guard));
+          sum.first() = sum.first() + 1;
+        }
+        check(jobs.put(round, in_time));
+        go.set();
+        return 0;
+      });
+      EXPECT_EQ(jobs.get(in_time), round);
+      EXPECT_EQ(child.join(), 0);
+    }
+    stop.set();
   }
+  EXPECT_EQ(sum.first(), added + 2000);
+  EXPECT_TRUE(held.is_free());
 }
 
-TEST_F(Fork, TheThreadsOfTheParentGoOnInItAlone) {
-  // A lock that another thread of the parent owns at the fork is still that thread's: it is not the child's, nor dead.
-  trine::Lock<processes> lock;
-  std::atomic<int> stage{0};
-  std::thread owner([&] {
-    lock.lock();
-    stage = 1;
-    while (stage != 2) std::this_thread::yield();
+// Each process, and each thread in it, is somebody of its own: also one that was somebody else before a fork.
+TEST_F(Fork, AChildOfAChild) {
+  trine::Lock<B> lock;
+  trine::RecursiveLock<B> recursive;
+  trine::Queue<int, B> told;
+  ASSERT_TRUE(lock.lock() && recursive.lock());
+  Child child([&] {
+    check_throws<trine::NotOwner>([&] { lock.unlock(); });
+    trine::Lock<B> of_child;
+    check(of_child.lock());
+    const int code = in_child([&] {
+      check_throws<trine::NotOwner>([&] { lock.unlock(); });
+      check_throws<trine::NotOwner>([&] { of_child.unlock(); });
+      check(recursive.depth() == 0);
+      told.put(1);
+      check(lock.lock(in_time));
+      told.put(2);
+      std::jthread([&] { check(!lock.try_lock() && recursive.lock(in_time) && recursive.depth() == 1); }).join();
+      lock.unlock();
+      return 7;
+    });
+    check(of_child.locked());
+    of_child.unlock();
+    return code;
+  });
+  EXPECT_EQ(told.get(in_time), 1);
+  recursive.unlock();
+  lock.unlock();
+  EXPECT_EQ(told.get(in_time), 2);
+  EXPECT_EQ(child.join(), 7);
+  EXPECT_FALSE(lock.locked());
+  // The thread of the grandchild ended as its owner.
+  EXPECT_THROW(recursive.lock(in_time), trine::OwnerDied);
+  EXPECT_TRUE(recursive.recover(in_time));
+}
+
+// A thread that has used no object before the fork, and one that is forked off by another than the first.
+TEST_F(Fork, ByAnyThread) {
+  trine::Lock<B> lock;
+  std::jthread([&] {
+    EXPECT_EQ(in_child([&] {
+                check(lock.lock(in_time));
+                lock.unlock();
+                return 0;
+              }),
+              0);
+    EXPECT_TRUE(lock.lock());
+    EXPECT_EQ(in_child([&] { return lock.try_lock() ? 1 : 0; }), 0);
     lock.unlock();
-  });
-  while (stage != 1) std::this_thread::yield();
-  in_child([&] { require(!lock.lock(5ms), "locked by two"); });
-  SharedPlace place;
-  Child waiter(place.report(), [&] { lock.guard().unlock(); });
-  EXPECT_TRUE(waiter.falls_asleep());
-  stage = 2;
-  owner.join();
-  EXPECT_TRUE(waiter.ends_before(Clock::now() + hang));
-  EXPECT_EQ(waiter.trouble(), "");
+  }).join();
+  EXPECT_FALSE(lock.locked());
 }
 
-TEST_F(Fork, TheChildIsReachedByTheFencesOfOthers) {
-#if defined(MEMBARRIER_CMD_GET_REGISTRATIONS)
-  const auto registered = [] { return ::syscall(SYS_membarrier, MEMBARRIER_CMD_GET_REGISTRATIONS, 0, 0); };
-#else
-  const auto registered = [] { return ::syscall(SYS_membarrier, 1 << 9, 0, 0); };
-#endif
-  if (registered() < 0) GTEST_SKIP() << "this kernel does not tell what a process is registered for";
-  if (!trine::os::RobustFutex::fences_others()) GTEST_SKIP() << "no fences of others here";
-  EXPECT_NE(registered() & MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0);
-  in_child([&] {
-    require((registered() & MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED) != 0, "a child relies on fences that do not reach it");
-  });
+// Objects that a child makes are its own, and those that it destroys are still its parent's.
+TEST_F(Fork, ManyForksLeaveNothingBehind) {
+  trine::Lock<B> lock;
+  trine::Semaphore<B> slots(3);
+  auto queue = std::make_unique<trine::Queue<int, B>>(4);
+  trine::Barrier<B> both(2);
+  std::size_t files = 0;
+  std::size_t mappings = 0;
+  for (int i = 0; i < 200; ++i) {
+    const auto guard = lock.guard();
+    Child child([&, i] {
+      check(!lock.try_lock());
+      const auto slot = slots.permit(in_time);
+      trine::Event<B> own(true);
+      trine::Queue<int, B> more(2);
+      check(more.put(i) && own.wait() && queue->put(*more.try_get(), in_time));
+      queue.reset();
+      both.wait(in_time);
+      return i % 100;
+    });
+    EXPECT_EQ(queue->get(in_time), i);
+    both.wait(in_time);
+    EXPECT_EQ(child.join(), i % 100);
+    if (i == 0) {
+      files = open_files();
+      mappings = shared_mappings();
+    }
+  }
+  EXPECT_EQ(open_files(), files);
+  EXPECT_EQ(shared_mappings(), mappings);
+  EXPECT_EQ(slots.value(), 3);
 }
 
 }  // namespace

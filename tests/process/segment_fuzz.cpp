@@ -177,7 +177,7 @@ class SegmentFuzz : public Leakless {
   template <class Q, class Items>
   void add_queue(const std::string& type) {
     using State = QueueState<Items, P>;
-    add<Q>(type, {offsetof(State, put_end), offsetof(State, get_end)}, 8);
+    add<Q>(type, {offsetof(State, put_end), offsetof(State, get_end)}, std::size_t{8});
   }
 
   void add_all() {
@@ -297,7 +297,7 @@ TEST_F(SegmentFuzz, DamagedSegmentsCrashAndHangNobody) {
   }
   std::printf("%llu attaches, %llu of them used\n", static_cast<unsigned long long>(done),
               static_cast<unsigned long long>(used));
-  EXPECT_GE(done, std::min<std::uint64_t>(attaches, 100'000) / 10);
+  EXPECT_GE(done, std::min<std::uint64_t>(attaches, 500));  // each waits several times, and the machine may be busy
   EXPECT_GT(used, done / 2);
 }
 

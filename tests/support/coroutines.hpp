@@ -13,6 +13,7 @@
 #include <trine/trine.hpp>
 
 #include "support/backends.hpp"
+#include "support/coroutines_on_two.hpp"
 
 namespace trine_test {
 

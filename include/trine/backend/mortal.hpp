@@ -105,7 +105,7 @@ struct Mortal : Blocking<Os> {
       const std::uint32_t me = holder();
       for (std::uint32_t i = 0; i < most; ++i) {
         Owned& owned = places_[(me % spread + i) % most].owned;
-        if (owner_word::owner_of(owned.word.load(std::memory_order_relaxed)) != me) continue;
+        if (!Os::owns(Os::me(), owned)) continue;
         // Sequentially consistent by the claim and the count around it; one who watches this place hears of it.
         vacate(owned, me, watched, everyone);
         return true;
@@ -215,7 +215,7 @@ struct Mortal : Blocking<Os> {
         place_ = 0;
       }
       [[nodiscard]] bool mine(Escrow& escrow) const {
-        return owner_word::owner_of(escrow.places_[place_ - 1].owned.word.load(std::memory_order_relaxed)) == holder();
+        return Os::owns(Os::me(), escrow.places_[place_ - 1].owned);
       }
       [[nodiscard]] std::uint32_t taking() const noexcept { return name_of(place_) | to_held; }
       [[nodiscard]] std::uint32_t giving() const noexcept { return name_of(place_); }

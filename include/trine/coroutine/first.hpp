@@ -42,6 +42,7 @@ class First final : public Pending<S>, private Waiting {
   bool suspend(std::coroutine_handle<> coroutine, Resumer* resumer, bool) override { return start(coroutine, resumer); }
 
   S take() override {
+    awake();
     taken_ = true;
     if (failure_) std::rethrow_exception(std::move(failure_));
     return S(first_, operations_);

@@ -15,7 +15,8 @@ namespace trine {
 ///
 /// The executor is called, with the coroutine to resume, by the thread that made the wait end, after that thread's own work;
 /// it must not resume the coroutine in the call. It is copied before it is called. If the wait is over at once the coroutine
-/// goes on without it. Coroutines that name no executor, and were not on a Scheduler when they began to wait, are resumed by
+/// goes on without it. The coroutine may be destroyed while it waits, by any thread, if what the executor has of it is not
+/// resumed then. Coroutines that name no executor, and were not on a Scheduler when they began to wait, are resumed by
 /// the thread that woke them, one after the other, before its call of set(), unlock() and so on returns.
 template <class F, class R>
   requires std::copy_constructible<F> && std::invocable<F&, std::coroutine_handle<>>
@@ -30,9 +31,9 @@ class [[nodiscard]] On final : private coroutine::Resumer {
   R await_resume() { return awaiting_.await_resume(); }
 
  private:
-  // The coroutine, and this in its frame, may be gone before the executor returns.
-  void resume(std::coroutine_handle<> coroutine) override {
+  void resume(std::coroutine_handle<> coroutine, coroutine::Waiting& waiting) override {
     F executor(executor_);
+    waiting.hand_over();
     executor(coroutine);
   }
 

@@ -60,6 +60,7 @@ class One final : public Pending<typename O::Result>, private Waiting {
   bool suspend(std::coroutine_handle<> coroutine, Resumer* resumer, bool) override { return start(coroutine, resumer); }
 
   R take() override {
+    awake();
     taken_ = true;
     if (failure_) std::rethrow_exception(std::move(failure_));
     return operation_.result();

@@ -118,14 +118,14 @@ void Scheduler::work(Enough enough) {
 /// Whether there is something to do before it sleeps.
 template <class Enough>
 bool Scheduler::look_on(Enough& enough) {
-  return has_work() || enough() || timers_.next() <= std::chrono::steady_clock::now() || watched_.changed();
+  return has_work() || enough() || timers_.due() || watched_.changed();
 }
 
 template <class Enough>
 void Scheduler::idle(Enough& enough) {
   Spin<os::PrivateFutex> spin;
   while (spin.again()) {
-    if (has_work() || enough() || watched_.changed()) return;
+    if (has_work() || enough() || watched_.changed() || (spin.slow() && timers_.due())) return;
   }
   const auto raised = flag_.raise();
   std::vector<os::WatchedWord> words{{raised.word, raised.value, false}};

@@ -51,9 +51,8 @@ class Timers {
 
   /// Fires those whose time has come.
   void fire_due() noexcept {
-    if (next() == TimePoint::max()) return;
+    if (!due()) return;
     const TimePoint now = std::chrono::steady_clock::now();
-    if (next() > now) return;
     const Hold hold(gate_);
     while (!heap_.empty() && heap_.front().at <= now) {
       Timer& timer = *heap_.front().timer;
@@ -61,6 +60,12 @@ class Timers {
       // There is room: it had a place a moment ago.
       if (const TimePoint again = timer.fire(); again != TimePoint::max()) insert(timer, again);
     }
+  }
+
+  /// Whether the time of the first has come.
+  [[nodiscard]] bool due() const noexcept {
+    const TimePoint first = next();
+    return first != TimePoint::max() && first <= std::chrono::steady_clock::now();
   }
 
   /// When the first of them is due. Relaxed: who adds an earlier one rouses those who sleep by this.

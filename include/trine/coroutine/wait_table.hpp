@@ -67,6 +67,7 @@ class WaitTable {
     static constexpr std::uint32_t calling_off = 1;  // somebody wants it out: a limit came
     static constexpr std::uint32_t owned = 2;        // in several lists: somebody has it
     static constexpr std::uint32_t again = 4;        // in several lists: woken while somebody had it
+    static constexpr std::uint32_t handed_over = 8;  // to an executor
 
     typename Os::template Atomic<std::uint32_t> state_{0};
     bool several_ = false;        // may be in several lists

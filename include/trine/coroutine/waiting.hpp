@@ -19,11 +19,14 @@
 
 namespace trine::coroutine {
 
+class Waiting;
+
 /// Who resumes coroutines that no Scheduler runs: an executor that the user names.
 class Resumer {
  public:
-  /// Sees to it that the coroutine is resumed, soon and not in this call.
-  virtual void resume(std::coroutine_handle<> coroutine) = 0;
+  /// Sees to it that the coroutine is resumed, soon and not in this call; says hand_over() when it has what it needs and
+  /// before the coroutine can be resumed: from then on that may be destroyed, with this.
+  virtual void resume(std::coroutine_handle<> coroutine, Waiting& waiting) = 0;
 
  protected:
   ~Resumer() = default;
@@ -51,6 +54,9 @@ class Waiting : public Table::Sleeper, private Ready {
 
   void set_limit(const Until& until);
 
+  /// The last touch of who gives the coroutine to an executor. Release: pairs with the acquire of who destroys it.
+  void hand_over() noexcept { this->state_.fetch_or(this->handed_over, std::memory_order_release); }
+
  protected:
   Waiting() noexcept;
   ~Waiting();
@@ -77,7 +83,8 @@ class Waiting : public Table::Sleeper, private Ready {
   std::exception_ptr failure_;
 
   void disarm() noexcept;
-  [[nodiscard]] bool suspended() const noexcept { return suspended_; }
+  /// The coroutine fetches the result.
+  void awake() noexcept { suspended_ = false; }
 
  private:
   friend class Limit;
@@ -219,21 +226,22 @@ inline void Waiting::step(Ready& item) {
 
 // Within the task's root.
 inline void Waiting::resume() {
+  if (resumer_ != nullptr) return resumer_->resume(coroutine_, *this);
   suspended_ = false;
   if (left_ && !shielded_ && root_ != nullptr && root_->cancel().stop_requested()) return root_->cancelled();
-  if (resumer_ != nullptr) return resumer_->resume(coroutine_);
   drive(coroutine_);
 }
 
 inline void Waiting::abandon() noexcept {
   if (!suspended_) return;
-  limit_.reset();
   for (;;) {
     if (seize()) break;
     // Somebody tries for it at this moment, or it was handed to the scheduler.
     if (scheduler_ != nullptr && take_back_from(*scheduler_, *this)) break;
+    if ((this->state_.load(std::memory_order_acquire) & this->handed_over) != 0) break;
     std::this_thread::yield();
   }
+  limit_.reset();
   suspended_ = false;
   if (!over_) give_all_up();
 }

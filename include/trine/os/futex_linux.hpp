@@ -128,13 +128,13 @@ class LinuxFutex : public Native {
   }
 
   /// As sleep(), on `count` words of which some may be shared with other processes, and others not: sleep_of(i) is where to
-  /// sleep, shared(i) which kind it is. At most FUTEX_WAITV_MAX. false: this system can't.
+  /// sleep, is_shared(i) which kind it is. At most FUTEX_WAITV_MAX. false: this system can't.
   template <class SleepOf, class Shared>
-  static bool sleep_on_mixed(std::size_t count, TimePoint until, SleepOf sleep_of, Shared shared) {
+  static bool sleep_on_mixed(std::size_t count, TimePoint until, SleepOf sleep_of, Shared is_shared) {
     std::array<futex_waitv, FUTEX_WAITV_MAX> list;
     for (std::size_t i = 0; i < count; ++i) {
       const auto each = sleep_of(i);
-      const std::uint32_t flag = shared(i) ? 0 : FUTEX_PRIVATE_FLAG;
+      const std::uint32_t flag = is_shared(i) ? 0 : FUTEX_PRIVATE_FLAG;
       list[i] = {.val = each.value,
                  .uaddr = reinterpret_cast<std::uintptr_t>(each.word),
                  .flags = FUTEX_32 | flag,
