@@ -119,8 +119,9 @@ struct Mortal : Blocking<Os> {
       return count;
     }
 
-    [[nodiscard]] bool lost(std::uint32_t tag = 0) const {
+    [[nodiscard]] bool lost(std::uint32_t tag = 0) {
       bool lost = false;
+      for (std::uint32_t i = 0; i < top_.load(std::memory_order_relaxed) && i < most; ++i) Os::look_after(places_[i].owned);
       for_each(tag, [&lost](std::uint32_t word) { lost |= (word & owner_word::died) != 0; });
       return lost;
     }
