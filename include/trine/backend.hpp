@@ -133,7 +133,7 @@ concept Backend = requires(typename B::Word& word, typename B::Owned& owned, typ
   { B::Escrow::bits } -> std::convertible_to<std::uint32_t>;
   { escrow.settle(word, number) } -> std::same_as<std::uint32_t>;
   { escrow.bring_back(word, number) } -> std::same_as<bool>;
-  { escrow.held_by_dead() } -> std::same_as<std::uint32_t>;
+  { escrow.held_by_dead(number) } -> std::same_as<std::uint32_t>;
   // a lock for a few instructions
   { gate.lock() } -> std::same_as<bool>;
   gate.unlock();

@@ -66,7 +66,8 @@ class Semaphore {
 
   /// How many permits there are at this moment.
   [[nodiscard]] std::ptrdiff_t value() const noexcept {
-    return state_->word.load(std::memory_order_relaxed) / one + state_->escrow.held_by_dead();
+    const std::uint32_t seen = state_->word.load(std::memory_order_relaxed);
+    return seen / one + state_->escrow.held_by_dead(seen);
   }
 
   /// acquire() for a scope: a permit that is given back at its end, or none when it gave up.

@@ -169,7 +169,7 @@ struct Blocking {
     };
     static constexpr std::uint32_t settle(Word&, std::uint32_t seen) noexcept { return seen; }
     static constexpr bool bring_back(Word&, std::uint32_t) noexcept { return false; }
-    static constexpr std::uint32_t held_by_dead() noexcept { return 0; }
+    static constexpr std::uint32_t held_by_dead(std::uint32_t) noexcept { return 0; }
   };
 
   /// Says "somebody waits for this to change" beside the data that change, for objects that outlive the call which changes

@@ -306,7 +306,7 @@ class Execution {
       if (threads_.expects_deaths()) [[unlikely]]
         count = threads_.collect_deaths(possible, count, options_, memory_);
       if (count == 0 && !pruned) return nobody_can();
-      if (count == 0 || (count > 1 && come_before())) {
+      if (count == 0 || ((count > 1 || threads_.expects_deaths()) && come_before())) {
         draining_ = true;
         return any();
       }

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSL-1.0
+
+#include <gtest/gtest.h>
+
+#include <support/mortal.hpp>
+#include <trine/barrier.hpp>
+#include <trine/error.hpp>
+
+namespace {
+
+using namespace checking;
+
+constexpr int broken = -1;
+
+template <class B, class... U>
+int arrive(trine::Barrier<B>& barrier, const U&... until) {
+  try {
+    return static_cast<int>(barrier.wait(until...));
+  } catch (const trine::BrokenBarrier&) {
+    return broken;
+  }
+}
+
+// Arrives, and may be killed from then on.
+template <class B>
+void arrive_and_die(trine::Barrier<B>& barrier) {
+  try {
+    auto operation = barrier.wait_op();
+    operation.attempt();
+    be_mortal();
+    mortal_model::may_die_here();
+    B::run(std::move(operation), {});
+  } catch (const trine::BrokenBarrier&) {
+  }
+}
+
+// The survivors have passed or find it broken, and it can be used again.
+template <class B>
+void used_again(trine::Barrier<B>& barrier) {
+  barrier.reset();
+  Thread other([&] { model::check_that(arrive(barrier) != broken); });
+  model::check_that(arrive(barrier) != broken);
+  other.join();
+}
+
+template <class B>
+void dies_while_it_waits() {
+  trine::Barrier<B> barrier(2);
+  Thread victim([&] { arrive_and_die(barrier); });
+  arrive(barrier);
+  victim.join();
+  barrier.reset();
+  model::check_that(!barrier.broken() && barrier.waiting() == 0);
+}
+
+template <class B>
+void one_of_three_dies() {
+  trine::Barrier<B> barrier(3);
+  Thread victim([&] { arrive_and_die(barrier); });
+  int place = 0;
+  Thread other([&] { place = arrive(barrier); });
+  const int place_here = arrive(barrier);
+  victim.join();
+  other.join();
+  model::check_that((place == broken) == (place_here == broken));
+}
+
+// One that dies before it has arrived is nobody's concern: the others need a limit, or somebody who ends it.
+template <class B>
+void dies_as_it_arrives() {
+  trine::Barrier<B> barrier(2);
+  Thread victim([&] {
+    be_mortal();
+    arrive(barrier);
+  });
+  Thread ender([&] {
+    victim.join();
+    barrier.abort();
+  });
+  arrive(barrier);
+  ender.join();
+  used_again(barrier);
+}
+
+template <class B>
+void dies_as_it_resets() {
+  trine::Barrier<B> barrier(2);
+  Thread victim([&] {
+    be_mortal();
+    barrier.reset();
+  });
+  Thread ender([&] {
+    victim.join();
+    barrier.abort();
+  });
+  arrive(barrier);
+  ender.join();
+  model::check_that(barrier.broken());
+}
+
+TEST(ModelMortalBarrier, DiesWhileItWaits) { prove_deaths(2, no_bound, 1, dies_while_it_waits<mortal_model>); }
+TEST(ModelMortalBarrier, OneOfThreeDies) { prove_deaths(3, 1, 1, one_of_three_dies<mortal_model>); }
+TEST(ModelMortalBarrier, DiesAsItArrives) { prove_deaths(3, 0, 1, dies_as_it_arrives<mortal_model>); }
+TEST(ModelMortalBarrier, DiesAsItResets) { prove_deaths(3, 1, 1, dies_as_it_resets<mortal_model>); }
+
+}  // namespace
