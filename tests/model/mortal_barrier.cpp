@@ -98,9 +98,9 @@ void dies_as_it_resets() {
   model::check_that(barrier.broken());
 }
 
-TEST(ModelMortalBarrier, DiesWhileItWaits) { prove_deaths(2, no_bound, 1, dies_while_it_waits<mortal_model>); }
-TEST(ModelMortalBarrier, OneOfThreeDies) { prove_deaths(3, 1, 1, one_of_three_dies<mortal_model>); }
-TEST(ModelMortalBarrier, DiesAsItArrives) { prove_deaths(3, 0, 1, dies_as_it_arrives<mortal_model>); }
-TEST(ModelMortalBarrier, DiesAsItResets) { prove_deaths(3, 1, 1, dies_as_it_resets<mortal_model>); }
+TEST(ModelMortalBarrier, DiesWhileItWaits) { prove_deaths({}, dies_while_it_waits<mortal_model>); }
+TEST(ModelMortalBarrier, OneOfThreeDies) { prove_deaths({.threads = 3, .bound = 1}, one_of_three_dies<mortal_model>); }
+TEST(ModelMortalBarrier, DiesAsItArrives) { prove_deaths({.threads = 3, .bound = 0}, dies_as_it_arrives<mortal_model>); }
+TEST(ModelMortalBarrier, DiesAsItResets) { prove_deaths({.threads = 3, .bound = 1}, dies_as_it_resets<mortal_model>); }
 
 }  // namespace

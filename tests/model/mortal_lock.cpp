@@ -56,7 +56,7 @@ void three_parties() {
   other.join();
 }
 
-TEST(ModelMortalLock, TwoParties) { prove_deaths(2, no_bound, 1, two_parties<mortal_model>); }
-TEST(ModelMortalLock, ThreeParties) { prove_deaths(3, 2, 1, three_parties<mortal_model>); }
+TEST(ModelMortalLock, TwoParties) { prove_deaths({}, two_parties<mortal_model>); }
+TEST(ModelMortalLock, ThreeParties) { prove_deaths({.threads = 3, .bound = 2}, three_parties<mortal_model>); }
 
 }  // namespace

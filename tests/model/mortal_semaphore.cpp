@@ -11,24 +11,23 @@ namespace {
 using namespace checking;
 
 template <class B>
-void use(trine::Semaphore<B>& permits, Cell<int>& count) {
-  auto permit = permits.permit();
-  count.set(count.get() + 1);
+void use(trine::Semaphore<B>& permits, std::uint64_t time = 1) {
+  permits.permit().release();
+  mortal_model::forget(time);
 }
 
 // One permit, which comes back when its holder dies, whatever it was doing; never two.
 template <class B>
 void permit_comes_back() {
   trine::Semaphore<B> permits(1);
-  Cell<int> count;
   Thread victim([&] {
     be_mortal();
-    use(permits, count);
+    use(permits);
   });
-  use(permits, count);
+  use(permits);
   victim.join();
   model::check_that(permits.value() == 1);
-  use(permits, count);
+  use(permits);
   model::check_that(permits.value() == 1);
 }
 
@@ -36,15 +35,14 @@ void permit_comes_back() {
 template <class B>
 void place_used_again() {
   trine::Semaphore<B> permits(1);
-  Cell<int> count;
   Thread victim([&] {
     be_mortal();
-    use(permits, count);
-    use(permits, count);
+    use(permits);
+    use(permits, 2);
   });
-  use(permits, count);
+  use(permits);
   victim.join();
-  use(permits, count);
+  use(permits);
   model::check_that(permits.value() == 1);
 }
 
@@ -52,16 +50,15 @@ void place_used_again() {
 template <class B>
 void rescuer_dies() {
   trine::Semaphore<B> permits(1);
-  Cell<int> count;
   const auto use_it = [&] {
     be_mortal();
-    use(permits, count);
+    use(permits);
   };
   Thread victim(use_it);
   Thread rescuer(use_it);
   victim.join();
   rescuer.join();
-  use(permits, count);
+  use(permits);
   model::check_that(permits.value() == 1);
 }
 
@@ -69,14 +66,13 @@ void rescuer_dies() {
 template <class B>
 void two_rescuers() {
   trine::Semaphore<B> permits(1);
-  Cell<int> count;
   Thread victim([&] {
     be_mortal();
-    use(permits, count);
+    use(permits);
   });
   victim.join();
-  Thread rescuer([&] { use(permits, count); });
-  use(permits, count);
+  Thread rescuer([&] { use(permits); });
+  use(permits);
   rescuer.join();
   model::check_that(permits.value() == 1);
 }
@@ -85,17 +81,16 @@ void two_rescuers() {
 template <class B>
 void three_parties() {
   trine::Semaphore<B> permits(1);
-  Cell<int> count;
   const auto use_it = [&] {
     be_mortal();
-    use(permits, count);
+    use(permits);
   };
   Thread victim(use_it);
   Thread other(use_it);
-  use(permits, count);
+  use(permits);
   victim.join();
   other.join();
-  use(permits, count);
+  use(permits);
   model::check_that(permits.value() == 1);
 }
 
@@ -137,12 +132,12 @@ void waiter_dies() {
   other.join();
 }
 
-TEST(ModelMortalSemaphore, PermitComesBack) { prove_deaths(2, no_bound, 1, permit_comes_back<mortal_model>); }
-TEST(ModelMortalSemaphore, PlaceUsedAgain) { prove_deaths(2, 3, 1, place_used_again<mortal_model>); }
-TEST(ModelMortalSemaphore, TwoRescuers) { prove_deaths(3, 2, 1, two_rescuers<mortal_model>); }
-TEST(ModelMortalSemaphore, RescuerDies) { prove_deaths(3, 1, 2, rescuer_dies<mortal_model>); }
-TEST(ModelMortalSemaphore, ThreeParties) { prove_deaths(3, 1, 1, three_parties<mortal_model>); }
-TEST(ModelMortalSemaphore, TwoPermits) { prove_deaths(3, 1, 1, two_permits<mortal_model>); }
-TEST(ModelMortalSemaphore, WaiterDies) { prove_deaths(3, 3, 1, waiter_dies<mortal_model>); }
+TEST(ModelMortalSemaphore, PermitComesBack) { prove_deaths({}, permit_comes_back<mortal_model>); }
+TEST(ModelMortalSemaphore, PlaceUsedAgain) { prove_deaths({.bound = 3}, place_used_again<mortal_model>); }
+TEST(ModelMortalSemaphore, TwoRescuers) { prove_deaths({.threads = 3, .bound = 2}, two_rescuers<mortal_model>); }
+TEST(ModelMortalSemaphore, RescuerDies) { prove_deaths({.threads = 3, .bound = 1, .kills = 2}, rescuer_dies<mortal_model>); }
+TEST(ModelMortalSemaphore, ThreeParties) { prove_deaths({.threads = 3, .bound = 1}, three_parties<mortal_model>); }
+TEST(ModelMortalSemaphore, TwoPermits) { prove_deaths({.threads = 3, .bound = 1}, two_permits<mortal_model>); }
+TEST(ModelMortalSemaphore, WaiterDies) { prove_deaths({.threads = 3, .bound = 3}, waiter_dies<mortal_model>); }
 
 }  // namespace

@@ -103,10 +103,10 @@ void two_readers_of_the_dead() {
   other.join();
 }
 
-TEST(ModelMortalSharedLock, ReaderDies) { prove_deaths(2, no_bound, 1, reader_dies<mortal_model>); }
-TEST(ModelMortalSharedLock, WriterDies) { prove_deaths(2, no_bound, 1, writer_dies<mortal_model>); }
-TEST(ModelMortalSharedLock, Writers) { prove_deaths(2, no_bound, 1, writers<mortal_model>); }
-TEST(ModelMortalSharedLock, TwoReaders) { prove_deaths(3, 1, 1, two_readers<mortal_model>); }
-TEST(ModelMortalSharedLock, TwoReadersOfTheDead) { prove_deaths(3, 1, 1, two_readers_of_the_dead<mortal_model>); }
+TEST(ModelMortalSharedLock, ReaderDies) { prove_deaths({}, reader_dies<mortal_model>); }
+TEST(ModelMortalSharedLock, WriterDies) { prove_deaths({}, writer_dies<mortal_model>); }
+TEST(ModelMortalSharedLock, Writers) { prove_deaths({}, writers<mortal_model>); }
+TEST(ModelMortalSharedLock, TwoReaders) { prove_deaths({.threads = 3, .bound = 1}, two_readers<mortal_model>); }
+TEST(ModelMortalSharedLock, TwoReadersOfTheDead) { prove_deaths({.threads = 3, .bound = 1}, two_readers_of_the_dead<mortal_model>); }
 
 }  // namespace

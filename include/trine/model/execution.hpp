@@ -62,6 +62,9 @@ class Execution {
   /// Something that the running thread learns; executions in which it differs are different.
   void note(std::uint64_t value) noexcept { me().history = mix(me().history, value); }
 
+  /// What the running thread does from here on depends on `value` alone, not on what it has learnt before.
+  void forget(std::uint64_t value) noexcept { me().history = mix(me().told, value); }
+
  protected:
   static Execution* active() noexcept { return active_; }
 
@@ -98,7 +101,12 @@ class Execution {
 
   /// The running thread is killed here, or goes on.
   void may_die() {
-    if (draining_ || threads_.killed() >= options_.kills || choose(2) == 0) return;
+    if (draining_ || threads_.killed() >= options_.kills) return;
+    const std::uint32_t before = path_.fresh() ? open_deaths_ + 1 : 0;
+    if (choose(2) == 0) {
+      open_deaths_ = before;
+      return;
+    }
     die(threads_.running());
     go_on();  // never back
     std::terminate();
@@ -126,6 +134,7 @@ class Execution {
   }
   std::size_t choose(std::size_t count, std::size_t first) {
     const bool fresh = path_.fresh();
+    open_deaths_ = 0;
     std::uint64_t mark = steps_here_ * most_threads + threads_.running();
     for (std::size_t i = 0; i < threads_.count(); ++i) {
       mark = mark * 0x9e3779b97f4a7c15U + threads_[i].touches * 16 + static_cast<std::uint64_t>(threads_[i].next);
@@ -173,7 +182,7 @@ class Execution {
   void execute() {
     memory_.clear();
     threads_.clear();
-    steps_here_ = 0;
+    steps_here_ = open_deaths_ = 0;
     draining_ = false;
     path_.rewind();
     {
@@ -362,7 +371,10 @@ class Execution {
     if (!options_.merge_states || random_ || replaying_ || !path_.fresh()) return false;
     threads_.forget_the_unreadable(memory_);
     const std::uint64_t state = mix(memory_.hash(), threads_.hash(options_, memory_.size()));
-    return seen_.visit(state, threads_.sleep_set());
+    if (!seen_.visit(state, threads_.sleep_set())) return false;
+    // Whoever came to this state before could have died on the way as well.
+    path_.close(open_deaths_);
+    return true;
   }
 
   // ---- all executions ----
@@ -470,6 +482,7 @@ class Execution {
   os::Context* came_from_ = &host_;
   std::uint32_t steps_here_ = 0;
   std::uint32_t replay_sum_ = 0;
+  std::uint32_t open_deaths_ = 0;  // the last so many choices were not to die
   bool random_ = false;
   bool replaying_ = false;
   bool reducing_ = false;
