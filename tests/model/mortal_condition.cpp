@@ -98,7 +98,9 @@ void last_notifier_dies() {
     be_mortal();
     shared.changed.notify();
   });
-  shared.wait_until_ready();
+  auto held = shared.hold();
+  model::check_that(shared.changed.wait(held, [&] { return shared.ready.get(); }));
+  held.unlock();
   victim.join();
 }
 

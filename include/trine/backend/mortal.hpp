@@ -20,6 +20,7 @@ namespace trine {
 template <class Os>
 struct Mortal : Blocking<Os> {
   using Word = typename Os::Word;
+  static constexpr bool mortal = true;
 
   /// A word whose owner's death is noticed.
   using Owned = typename Os::Owned;

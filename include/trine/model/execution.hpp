@@ -284,6 +284,7 @@ class Execution {
       } else {
         memory_.load(knows, word.location, at.newest(), std::memory_order_acq_rel);
         memory_.store(knows, word.location, at.newest(), marked, std::memory_order_acq_rel, true);
+        memory_.fence(knows, std::memory_order_seq_cst);  // who compares later finds the new value
       }
       if ((held & sleepers) != 0 && options_.kernel.wakes) rouse(word.address, 1);
     }

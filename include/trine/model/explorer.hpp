@@ -154,6 +154,7 @@ class Explorer : public Execution {
     const std::size_t newest = memory_[location].newest();
     memory_.load(me().knows, location, newest, std::memory_order_acq_rel);
     write_after(newest, location, value, std::memory_order_acq_rel, true);
+    memory_.fence(me().knows, std::memory_order_seq_cst);  // who compares later finds the new value
     if (trace_.on()) say(std::memory_order_acq_rel, "store and wake", location, " = " + number(value));
     rouse(address, count);
   }

@@ -288,7 +288,9 @@ class Schedule {
 
   [[nodiscard]] static std::uint64_t newest_values(const Memory& memory) noexcept {
     std::uint64_t result = 1;
-    for (std::size_t i = 0; i < memory.size(); ++i) result = mix(result, memory[i].stores.back().value);
+    for (std::size_t i = 0; i < memory.size(); ++i) {
+      if (memory[i].alive) result = mix(result, memory[i].stores.back().value);
+    }
     return result;
   }
 
