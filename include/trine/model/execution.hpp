@@ -423,12 +423,12 @@ class Execution {
   // What decides which choices there are, and the choices.
   [[nodiscard]] std::string replay_text() const {
     return std::to_string(options_.preemptions + 1) + "," + std::to_string(options_.spurious_wakes) + "," +
-           std::to_string(options_.steps) + "," + (options_.weak_memory ? "1" : "0") + "," + (reducing_ ? "1" : "0") + ":" +
-           path_.text();
+           std::to_string(options_.steps) + "," + (options_.weak_memory ? "1" : "0") + "," + (reducing_ ? "1" : "0") + "," +
+           std::to_string(options_.kills) + "," + (options_.slices ? "1" : "0") + ":" + path_.text();
   }
 
   bool parse(std::string_view text) {
-    std::array<std::uint32_t, 5> numbers{};
+    std::array<std::uint32_t, 7> numbers{};
     for (std::size_t i = 0; i < numbers.size(); ++i) {
       const std::size_t end = text.find(i + 1 < numbers.size() ? ',' : ':');
       if (end == std::string_view::npos) return false;
@@ -442,6 +442,8 @@ class Execution {
     options_.steps = std::min<std::uint32_t>(numbers[2], 30'000);
     options_.weak_memory = numbers[3] != 0;
     reducing_ = numbers[4] != 0;
+    options_.kills = static_cast<int>(numbers[5]);
+    options_.slices = numbers[6] != 0;
     const auto sum = path_.parse(text);
     if (sum) replay_sum_ = *sum;
     return sum.has_value();
