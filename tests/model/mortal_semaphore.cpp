@@ -132,12 +132,88 @@ void waiter_dies() {
   other.join();
 }
 
-TEST(ModelMortalSemaphore, PermitComesBack) { prove_deaths({}, permit_comes_back<mortal_model>); }
-TEST(ModelMortalSemaphore, PlaceUsedAgain) { prove_deaths({.bound = 3}, place_used_again<mortal_model>); }
-TEST(ModelMortalSemaphore, TwoRescuers) { prove_deaths({.threads = 3, .bound = 2}, two_rescuers<mortal_model>); }
-TEST(ModelMortalSemaphore, RescuerDies) { prove_deaths({.threads = 3, .bound = 1, .kills = 2}, rescuer_dies<mortal_model>); }
-TEST(ModelMortalSemaphore, ThreeParties) { prove_deaths({.threads = 3, .bound = 1}, three_parties<mortal_model>); }
-TEST(ModelMortalSemaphore, TwoPermits) { prove_deaths({.threads = 3, .bound = 1}, two_permits<mortal_model>); }
+// What the dead did with the permit is visible to the next.
+template <class B>
+void publishes() {
+  trine::Semaphore<B> permits(1);
+  Cell<int> count;
+  Thread victim([&] {
+    be_mortal();
+    auto permit = permits.permit();
+    count.set(count.get() + 1);
+  });
+  {
+    auto permit = permits.permit();
+    count.set(count.get() + 1);
+  }
+  victim.join();
+}
+
+constexpr Deaths weak{.bound = 2};
+constexpr Deaths weak_three{.threads = 3, .bound = 0};
+constexpr Deaths in_sequence{.bound = 4, .weak_memory = false};
+constexpr Deaths three_in_sequence{.threads = 3, .bound = 2, .weak_memory = false};
+
+TEST(ModelMortalSemaphore, PermitComesBack) {
+  prove_deaths(weak, permit_comes_back<mortal_model>);
+  prove_deaths(in_sequence, permit_comes_back<mortal_model>);
+}
+TEST(ModelMortalSemaphore, Publishes) { prove_deaths({.bound = 1}, publishes<mortal_model>); }
+TEST(ModelMortalSemaphore, PlaceUsedAgain) {
+  prove_deaths({.bound = 1}, place_used_again<mortal_model>);
+  prove_deaths({.bound = 3, .weak_memory = false}, place_used_again<mortal_model>);
+}
+TEST(ModelMortalSemaphore, TwoRescuers) {
+  prove_deaths(weak_three, two_rescuers<mortal_model>);
+  prove_deaths(three_in_sequence, two_rescuers<mortal_model>);
+}
+TEST(ModelMortalSemaphore, RescuerDies) {
+  prove_deaths({.threads = 3, .bound = 0, .kills = 2}, rescuer_dies<mortal_model>);
+  prove_deaths({.threads = 3, .bound = 2, .kills = 2, .weak_memory = false}, rescuer_dies<mortal_model>);
+}
+TEST(ModelMortalSemaphore, ThreeParties) {
+  prove_deaths(weak_three, three_parties<mortal_model>);
+  prove_deaths({.threads = 3, .bound = 1, .weak_memory = false}, three_parties<mortal_model>);
+}
+TEST(ModelMortalSemaphore, TwoPermits) {
+  prove_deaths(weak_three, two_permits<mortal_model>);
+  prove_deaths({.threads = 3, .bound = 1, .weak_memory = false}, two_permits<mortal_model>);
+}
 TEST(ModelMortalSemaphore, WaiterDies) { prove_deaths({.threads = 3, .bound = 3}, waiter_dies<mortal_model>); }
+
+// ---- mutants ----
+
+constexpr std::string_view mortal = "/mortal.hpp";
+
+TEST(ModelMortalSemaphoreMutant, NameReadWithoutAcquire) {
+  caught_deaths({.file = mortal, .function = "::settle(", .op = Op::load, .order = acquire, .weakened = relaxed},
+                {.bound = 2}, place_used_again<mutated_mortal>, "check failed");
+}
+// The place that the word names stays as it is.
+TEST(ModelMortalSemaphoreMutant, NotTurned) {
+  caught_deaths({.file = mortal, .function = "::settle(", .op = Op::compare_exchange,
+                 .written = [](std::uint32_t before, std::uint32_t after) { return after == before + 1 ? before : after; }},
+                in_sequence, permit_comes_back<mutated_mortal>, "deadlock");
+}
+// The name is taken as settled.
+TEST(ModelMortalSemaphoreMutant, NotSettled) {
+  caught_deaths({.file = mortal, .function = "::settle(", .op = Op::load, .said = [](std::uint32_t word) { return word & ~0xFEU; }},
+                in_sequence, permit_comes_back<mutated_mortal>, "");
+}
+// Nobody looks for the permits of the dead.
+TEST(ModelMortalSemaphoreMutant, DeadNotSeen) {
+  caught_deaths({.file = mortal, .function = "::dead(", .op = Op::load, .said = [](std::uint32_t word) { return word & ~(1U << 30); }},
+                in_sequence, permit_comes_back<mutated_mortal>, "deadlock");
+}
+TEST(ModelMortalSemaphoreMutant, DeadSeenWithoutAcquire) {
+  caught_deaths({.file = mortal, .function = "::dead(", .op = Op::load, .order = acquire, .weakened = relaxed}, {.bound = 1},
+                publishes<mutated_mortal>, "data race");
+}
+// A permit that was brought back stays marked as the dead one's.
+TEST(ModelMortalSemaphoreMutant, BroughtBackTwice) {
+  caught_deaths({.file = mortal, .function = "::bring_back(", .op = Op::store,
+                 .written = [](std::uint32_t, std::uint32_t) { return 1U << 30; }},
+                in_sequence, permit_comes_back<mutated_mortal>, "");
+}
 
 }  // namespace

@@ -50,8 +50,7 @@ struct Deadly : Sleeping {
   };
 
   static void link(Self& me, Owned& owned) {
-    Explorer::current().private_step();
-    me.list.push_back({&owned.word, owned.word.location()});
+    Explorer::current().link(me, {&owned.word, owned.word.location()});
   }
   static void unlink(Self& me, Owned& owned) {
     Explorer::current().private_step();

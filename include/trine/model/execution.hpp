@@ -256,7 +256,8 @@ class Execution {
     } else {
       owner.list.pop_back();
     }
-    mark_dead(id, word, is_noted);
+    const bool comes_last = !is_noted && owner.noted && owner.noted->location == word.location;
+    if (!comes_last) mark_dead(id, word, is_noted);
     threads_.wake_up_all_steps();
     if (owner.has_nothing()) threads_.finish(id);
   }
@@ -276,7 +277,7 @@ class Execution {
     if (is_noted && (held & owners) == 0) {
       if (options_.kernel.wakes_for_noted) rouse(word.address, 1);
     } else if ((held & owners) == threads_[id].owner.id) {
-      const std::uint64_t marked = (options_.kernel.keeps_mark ? held & sleepers : 0) | died;
+      const std::uint64_t marked = (options_.kernel.keeps_mark ? held & sleepers : 0) | (options_.kernel.marks ? died : 0);
       if (trace_.on()) trace_.line("thread " + std::to_string(id) + "  is dead: #" + std::to_string(word.location) + " = " + number(marked));
       threads_.changed();
       if (draining_) {

@@ -177,6 +177,15 @@ class Explorer : public Execution {
   /// The caller, as the system knows it.
   Owner& owner() noexcept { return me().owner; }
 
+  /// Puts a word on the caller's list. The links are in the object: it can't be on the list of another as well.
+  void link(Owner& owner, const OwnedWord& word) {
+    private_step();
+    for (std::size_t i = 0; i < threads_.count(); ++i) {
+      if (threads_[i].state != State::done && threads_[i].owner.owns(word.location)) find("a word is on the lists of two threads");
+    }
+    owner.list.push_back(word);
+  }
+
   /// Whether the thread with this number has died. One who learns that knows all that the dead did.
   bool has_died(std::uint32_t id, const Where& where) {
     hidden_from_here();

@@ -114,7 +114,6 @@ class Schedule {
       owner.list.clear();
       owner.noted.reset();
     }
-    if (owner.noted) owner.forget(owner.noted->location);  // what is noted comes last
     if (owner.has_nothing()) return finish(id);
     threads_[id].state = State::dying;
     deaths_ = true;
