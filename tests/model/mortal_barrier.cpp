@@ -98,9 +98,60 @@ void dies_as_it_resets() {
   model::check_that(barrier.broken());
 }
 
+// Two generations, of which the victim may see one, with the data that belong to them.
+template <class B>
+void publishes() {
+  trine::Barrier<B> barrier(2);
+  Cell<int> data;
+  Thread victim([&] {
+    data.set(1);
+    arrive_and_die(barrier);
+  });
+  if (arrive(barrier) != broken) model::check_that(data.get() == 1);
+  victim.join();
+}
+
+constexpr Deaths in_sequence{.threads = 3, .bound = 2, .weak_memory = false};
+
 TEST(ModelMortalBarrier, DiesWhileItWaits) { prove_deaths({}, dies_while_it_waits<mortal_model>); }
-TEST(ModelMortalBarrier, OneOfThreeDies) { prove_deaths({.threads = 3, .bound = 1}, one_of_three_dies<mortal_model>); }
-TEST(ModelMortalBarrier, DiesAsItArrives) { prove_deaths({.threads = 3, .bound = 0}, dies_as_it_arrives<mortal_model>); }
+TEST(ModelMortalBarrier, Publishes) { prove_deaths({}, publishes<mortal_model>); }
+TEST(ModelMortalBarrier, OneOfThreeDies) {
+  prove_deaths({.threads = 3, .bound = 0}, one_of_three_dies<mortal_model>);
+  prove_deaths(in_sequence, one_of_three_dies<mortal_model>);
+}
+TEST(ModelMortalBarrier, DiesAsItArrives) {
+  prove_deaths({.threads = 3, .bound = 0}, dies_as_it_arrives<mortal_model>);
+  prove_deaths(in_sequence, dies_as_it_arrives<mortal_model>);
+}
 TEST(ModelMortalBarrier, DiesAsItResets) { prove_deaths({.threads = 3, .bound = 1}, dies_as_it_resets<mortal_model>); }
+
+// ---- mutants ----
+
+constexpr std::uint32_t died = trine::owner_word::died;
+
+// A party that died inside counts as one that has left.
+TEST(ModelMortalBarrierMutant, DeadNotSeen) {
+  caught_deaths({.file = "/mortal.hpp", .function = "::for_each(", .op = Op::load, .said = [](std::uint32_t word) { return word & ~died; }},
+                {}, dies_while_it_waits<mutated_mortal>, "deadlock");
+}
+// The phase stays whole though a party died.
+TEST(ModelMortalBarrierMutant, NotBroken) {
+  caught_deaths({.file = "/barrier_state.hpp", .function = "::become(", .op = Op::exchange, .written = unchanged}, {},
+                dies_while_it_waits<mutated_mortal>, "");
+}
+// The count of rounds stays: those of the last one are inside still.
+TEST(ModelMortalBarrierMutant, RoundNotCounted) {
+  caught_deaths({.file = "/mortal.hpp", .function = "::clear(", .op = Op::fetch_add, .written = unchanged}, {},
+                dies_while_it_waits<mutated_mortal>, "");
+}
+// Those who sleep are not woken: a slice later they find out.
+TEST(ModelMortalBarrierMutant, WakeDropped) {
+  harmless({.file = "/barrier_state.hpp", .function = "", .op = Op::wake, .woken = nobody}, {},
+           dies_while_it_waits<mutated_mortal>, "no sleep is longer than a slice");
+}
+TEST(ModelMortalBarrierMutant, NextWithoutRelease) {
+  caught_deaths({.file = "/barrier_state.hpp", .function = "::begin_next(", .op = Op::exchange, .order = release, .weakened = relaxed},
+                {}, publishes<mutated_mortal>, "data race");
+}
 
 }  // namespace

@@ -104,9 +104,43 @@ void last_notifier_dies() {
   victim.join();
 }
 
-TEST(ModelMortalCondition, WaiterDies) { prove_deaths({.threads = 3, .bound = 1}, waiter_dies<mortal_model>); }
+// Whoever waits without a predicate needs somebody who notifies.
+template <class B>
+void last_notifier_dies_without_predicate() {
+  Shared<B> shared;
+  Thread victim([&] {
+    shared.make_ready();
+    be_mortal();
+    shared.changed.notify();
+  });
+  shared.wait_until_ready();
+  victim.join();
+}
+
+TEST(ModelMortalCondition, WaiterDies) {
+  prove_deaths({.threads = 3, .bound = 0}, waiter_dies<mortal_model>);
+  prove_deaths({.threads = 3, .bound = 2, .weak_memory = false}, waiter_dies<mortal_model>);
+}
 TEST(ModelMortalCondition, NotifiedWaiterDies) { prove_deaths({.threads = 3, .bound = 1}, notified_waiter_dies<mortal_model>); }
-TEST(ModelMortalCondition, NotifierDies) { prove_deaths({.threads = 3, .bound = 1}, notifier_dies<mortal_model>); }
+TEST(ModelMortalCondition, NotifierDies) { prove_deaths({.threads = 3, .bound = 2}, notifier_dies<mortal_model>); }
 TEST(ModelMortalCondition, LastNotifierDies) { prove_deaths({}, last_notifier_dies<mortal_model>); }
+
+// ---- mutants ----
+
+TEST(ModelMortalConditionMutant, NoPredicate) {
+  caught_deaths({}, last_notifier_dies_without_predicate<mortal_model>, "deadlock");
+}
+TEST(ModelMortalConditionMutant, WaiterNotCounted) {
+  caught_deaths({.file = "/condition.hpp", .function = "::begin(", .op = Op::fetch_add, .written = unchanged}, {.threads = 3, .bound = 0},
+                waiter_dies<mutated_mortal>, "deadlock");
+}
+TEST(ModelMortalConditionMutant, NotificationNotCounted) {
+  caught_deaths({.file = "/condition.hpp", .function = "::wake(", .op = Op::fetch_add, .written = unchanged}, {.threads = 3, .bound = 0},
+                waiter_dies<mutated_mortal>, "deadlock");
+}
+TEST(ModelMortalConditionMutant, WakeDropped) {
+  harmless({.file = "/condition.hpp", .function = "::wake(", .op = Op::wake, .woken = nobody}, {.threads = 3, .bound = 0},
+           notified_waiter_dies<mutated_mortal>, "no sleep is longer than a slice");
+}
 
 }  // namespace

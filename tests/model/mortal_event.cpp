@@ -88,4 +88,19 @@ TEST(ModelMortalEvent, WaiterDies) { prove_deaths({.threads = 3, .bound = 3}, wa
 TEST(ModelMortalLatch, CounterDies) { prove_deaths({.threads = 3, .bound = 3}, counter_dies<mortal_model>); }
 TEST(ModelMortalLatch, WaiterDies) { prove_deaths({.threads = 3, .bound = 3}, latch_waiter_dies<mortal_model>); }
 
+// ---- mutants ----
+
+TEST(ModelMortalEventMutant, SetWithoutRelease) {
+  caught_deaths({.file = "/event.hpp", .function = "::set(", .op = Op::compare_exchange, .order = release, .weakened = relaxed},
+                {.threads = 3, .bound = 3}, setter_dies<mutated_mortal>, "data race");
+}
+TEST(ModelMortalEventMutant, WakeDropped) {
+  harmless({.file = "/event.hpp", .function = "::set(", .op = Op::wake, .woken = nobody}, {.threads = 3, .bound = 3},
+           setter_dies<mutated_mortal>, "no sleep is longer than a slice");
+}
+// Without slices a death in set() would leave a sleeper behind.
+TEST(ModelMortalEventMutant, NoSlices) {
+  caught_deaths({.threads = 3, .bound = 3, .slices = false}, setter_dies<mortal_model>, "deadlock");
+}
+
 }  // namespace

@@ -135,14 +135,39 @@ void mended() {
 
 using M = mortal_model;
 
-TEST(ModelMortalQueue, ProducerDies) { prove_deaths({.threads = 3, .bound = 0}, producer_dies<Fifo<M, 1>>); }
-TEST(ModelMortalQueue, ConsumerDies) { prove_deaths({.bound = 2}, consumer_dies<Fifo<M, 2>>); }
-TEST(ModelMortalQueue, TwoProducers) { prove_deaths({.threads = 3, .bound = 0}, two_producers<Fifo<M, 1>>); }
-TEST(ModelMortalQueue, TwoConsumers) { prove_deaths({.threads = 3, .bound = 0}, two_consumers<Fifo<M, 1>>); }
+TEST(ModelMortalQueue, ProducerDies) { prove_deaths({.threads = 3, .bound = 1}, producer_dies<Fifo<M, 1>>); }
+TEST(ModelMortalQueue, ConsumerDies) { prove_deaths({.bound = 3}, consumer_dies<Fifo<M, 2>>); }
+TEST(ModelMortalQueue, TwoProducers) { prove_deaths({.threads = 3, .bound = 1}, two_producers<Fifo<M, 1>>); }
+TEST(ModelMortalQueue, TwoConsumers) { prove_deaths({.threads = 3, .bound = 1}, two_consumers<Fifo<M, 1>>); }
 TEST(ModelMortalQueue, ShutDownByTheDead) { prove_deaths({.threads = 3, .bound = 1}, shut_down_by_the_dead<Fifo<M, 1>>); }
-TEST(ModelMortalLifoQueue, ConsumerDies) { prove_deaths({.bound = 2}, consumer_dies<Lifo<M, 2>>); }
-TEST(ModelMortalLifoQueue, ProducerDies) { prove_deaths({.threads = 3, .bound = 0}, producer_dies<Lifo<M, 1>>); }
-TEST(ModelMortalPriorityQueue, Mended) { prove_deaths({.bound = 2}, mended); }
-TEST(ModelMortalPriorityQueue, ConsumerDies) { prove_deaths({.bound = 2}, consumer_dies<Priority<M, 2>>); }
+TEST(ModelMortalLifoQueue, ConsumerDies) { prove_deaths({.bound = 3}, consumer_dies<Lifo<M, 2>>); }
+TEST(ModelMortalLifoQueue, ProducerDies) { prove_deaths({.threads = 3, .bound = 1}, producer_dies<Lifo<M, 1>>); }
+TEST(ModelMortalPriorityQueue, Mended) { prove_deaths({.bound = 3}, mended); }
+TEST(ModelMortalPriorityQueue, ConsumerDies) { prove_deaths({.bound = 3}, consumer_dies<Priority<M, 2>>); }
+
+// ---- mutants ----
+
+using X = mutated_mortal;
+
+TEST(ModelMortalQueueMutant, PublishedWithoutRelease) {
+  caught_deaths({.file = "/queue_state.hpp", .function = "::~Holding(", .op = Op::store, .order = release, .weakened = relaxed},
+                {.threads = 3, .bound = 0}, producer_dies<Fifo<X, 1>>, "data race");
+}
+TEST(ModelMortalQueueMutant, NotPublished) {
+  caught_deaths({.file = "/queue_state.hpp", .function = "::~Holding(", .op = Op::store, .written = [](std::uint32_t, std::uint32_t after) { return after & ~2U; }},
+                {.threads = 3, .bound = 0}, producer_dies<Fifo<X, 1>>, "");
+}
+TEST(ModelMortalQueueMutant, WakeDropped) {
+  harmless({.file = "/blocking.hpp", .function = "::wake(", .op = Op::wake, .woken = nobody}, {.threads = 3, .bound = 0},
+           producer_dies<Fifo<X, 1>>, "no sleep is longer than a slice");
+}
+// Without slices a death between the store of an index and the wake leaves a sleeper behind.
+TEST(ModelMortalQueueMutant, NoSlices) {
+  caught_deaths({.threads = 3, .bound = 0, .slices = false}, two_consumers<Fifo<M, 1>>, "deadlock");
+}
+// Who gets the lock of a dead owner is told nothing, and mends nothing.
+TEST(ModelMortalPriorityQueueMutant, NotMended) {
+  caught_deaths({.bound = 2, .kernel = {.marks = false}}, mended, "check failed");
+}
 
 }  // namespace

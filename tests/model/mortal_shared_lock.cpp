@@ -109,4 +109,28 @@ TEST(ModelMortalSharedLock, Writers) { prove_deaths({}, writers<mortal_model>); 
 TEST(ModelMortalSharedLock, TwoReaders) { prove_deaths({.threads = 3, .bound = 1}, two_readers<mortal_model>); }
 TEST(ModelMortalSharedLock, TwoReadersOfTheDead) { prove_deaths({.threads = 3, .bound = 1}, two_readers_of_the_dead<mortal_model>); }
 
+// ---- mutants ----
+
+constexpr std::uint32_t died = trine::owner_word::died;
+
+// A dead reader is counted as one who is inside.
+TEST(ModelMortalSharedLockMutant, DeadReaderCounted) {
+  caught_deaths({.file = "/mortal.hpp", .function = "::for_each(", .op = Op::load,
+                 .said = [](std::uint32_t word) { return (word & died) != 0 ? 7U : word; }},
+                {}, reader_dies<mutated_mortal>, "deadlock");
+}
+TEST(ModelMortalSharedLockMutant, ReaderEntersNotSequential) {
+  caught_deaths({.file = "/mortal.hpp", .function = "::claim(", .op = Op::compare_exchange, .order = seq_cst, .weakened = acq_rel},
+                {.kills = 0}, reader_dies<mutated_mortal>, "data race");
+}
+TEST(ModelMortalSharedLockMutant, WatchNotMarked) {
+  harmless({.file = "/mortal.hpp", .function = "::watch(", .op = Op::compare_exchange, .written = unchanged},
+           {}, reader_dies<mutated_mortal>, "no sleep is longer than a slice");
+}
+// A place is taken before it is known in which round.
+TEST(ModelMortalSharedLockMutant, PlacesFromHereOnNotRaised) {
+  caught_deaths({.file = "/mortal.hpp", .function = "::raise(", .op = Op::compare_exchange, .written = unchanged},
+                {.kills = 0}, reader_dies<mutated_mortal>, "");
+}
+
 }  // namespace

@@ -101,6 +101,28 @@ TEST(ModelMortalShortLock, TwoParties) { prove_deaths({}, two_parties<mortal_mod
 TEST(ModelMortalShortLock, ThreeParties) { prove_deaths({.threads = 3, .bound = 2}, three_parties<mortal_model>); }
 TEST(ModelMortalShortLock, TwoOfThreeDie) { prove_deaths({.threads = 3, .bound = 1, .kills = 2}, three_parties<mortal_model>); }
 TEST(ModelMortalRecursiveLock, TwoParties) { prove_deaths({}, recursive<mortal_model>); }
-TEST(ModelMortalRecursiveLock, ThreeParties) { prove_deaths({.threads = 3, .bound = 2}, recursive_three<mortal_model>); }
+TEST(ModelMortalRecursiveLock, ThreeParties) {
+  prove_deaths({.threads = 3, .bound = 1}, recursive_three<mortal_model>);
+  prove_deaths({.threads = 3, .bound = 3, .weak_memory = false}, recursive_three<mortal_model>);
+}
+
+// ---- mutants ----
+
+// Who gets the lock of a dead owner is told nothing.
+TEST(ModelMortalShortLockMutant, NotMarked) {
+  caught_deaths({.kernel = {.marks = false}}, two_parties<mortal_model>, "check failed");
+}
+TEST(ModelMortalShortLockMutant, UnlockWithoutRelease) {
+  caught_deaths({.file = "/mortal.hpp", .function = "::abandon(", .op = Op::store, .order = release, .weakened = relaxed},
+                {.kills = 0}, two_parties<mutated_mortal>, "data race");
+}
+TEST(ModelMortalShortLockMutant, WakeDropped) {
+  harmless({.file = "/blocking.hpp", .function = "::wake(", .op = Op::wake, .woken = nobody}, {}, two_parties<mutated_mortal>,
+           "no sleep is longer than a slice");
+}
+TEST(ModelMortalRecursiveLockMutant, UnlockWithoutRelease) {
+  caught_deaths({.file = "/mortal.hpp", .function = "::vacate(", .op = Op::compare_exchange, .order = release, .weakened = relaxed},
+                {.kills = 0}, recursive<mutated_mortal>, "data race");
+}
 
 }  // namespace
