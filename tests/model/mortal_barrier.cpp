@@ -111,10 +111,25 @@ void publishes() {
   victim.join();
 }
 
+template <class B>
+void two_generations() {
+  trine::Barrier<B> barrier(2);
+  Cell<int> data;
+  Thread victim([&] {
+    arrive(barrier);
+    data.set(1);  // between the first generation and the second
+    arrive_and_die(barrier);
+  });
+  arrive(barrier);
+  if (arrive(barrier) != broken) model::check_that(data.get() == 1);
+  victim.join();
+}
+
 constexpr Deaths in_sequence{.threads = 3, .bound = 2, .weak_memory = false};
 
 TEST(ModelMortalBarrier, DiesWhileItWaits) { prove_deaths({}, dies_while_it_waits<mortal_model>); }
 TEST(ModelMortalBarrier, Publishes) { prove_deaths({}, publishes<mortal_model>); }
+TEST(ModelMortalBarrier, TwoGenerations) { prove_deaths({.bound = 1}, two_generations<mortal_model>); }
 TEST(ModelMortalBarrier, OneOfThreeDies) {
   prove_deaths({.threads = 3, .bound = 0}, one_of_three_dies<mortal_model>);
   prove_deaths(in_sequence, one_of_three_dies<mortal_model>);
@@ -141,8 +156,8 @@ TEST(ModelMortalBarrierMutant, NotBroken) {
 }
 // The count of rounds stays: those of the last one are inside still.
 TEST(ModelMortalBarrierMutant, RoundNotCounted) {
-  caught_deaths({.file = "/mortal.hpp", .function = "::clear(", .op = Op::fetch_add, .written = unchanged}, {},
-                dies_while_it_waits<mutated_mortal>, "");
+  caught_deaths({.file = "/mortal.hpp", .function = "::clear(", .op = Op::fetch_add, .written = unchanged}, {.bound = 2},
+                two_generations<mutated_mortal>, "");
 }
 // Those who sleep are not woken: a slice later they find out.
 TEST(ModelMortalBarrierMutant, WakeDropped) {

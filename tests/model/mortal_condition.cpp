@@ -50,11 +50,13 @@ void waiter_dies() {
     shared.wait_until_ready();
   });
   Thread other([&] { shared.wait_until_ready(); });
-  shared.make_ready();
-  shared.changed.notify();
-  shared.changed.notify();
+  Thread notifier([&] {
+    shared.make_ready();
+    shared.changed.notify(2);
+  });
   victim.join();
   other.join();
+  notifier.join();
 }
 
 // The same with one notification for the two.
@@ -67,10 +69,13 @@ void notified_waiter_dies() {
     if (!shared.ready.get()) shared.changed.wait(held);
   });
   Thread other([&] { shared.wait_until_ready(); });
-  shared.make_ready();
-  shared.changed.notify_all();
+  Thread notifier([&] {
+    shared.make_ready();
+    shared.changed.notify();
+  });
   victim.join();
   other.join();
+  notifier.join();
 }
 
 // Whoever notifies may die at it, when the data have been changed; another does it again.
@@ -118,10 +123,10 @@ void last_notifier_dies_without_predicate() {
 }
 
 TEST(ModelMortalCondition, WaiterDies) {
-  prove_deaths({.threads = 3, .bound = 0}, waiter_dies<mortal_model>);
-  prove_deaths({.threads = 3, .bound = 2, .weak_memory = false}, waiter_dies<mortal_model>);
+  prove_deaths({.threads = 4, .bound = 0}, waiter_dies<mortal_model>);
+  prove_deaths({.threads = 4, .bound = 1, .weak_memory = false}, waiter_dies<mortal_model>);
 }
-TEST(ModelMortalCondition, NotifiedWaiterDies) { prove_deaths({.threads = 3, .bound = 1}, notified_waiter_dies<mortal_model>); }
+TEST(ModelMortalCondition, NotifiedWaiterDies) { prove_deaths({.threads = 4, .bound = 0}, notified_waiter_dies<mortal_model>); }
 TEST(ModelMortalCondition, NotifierDies) { prove_deaths({.threads = 3, .bound = 2}, notifier_dies<mortal_model>); }
 TEST(ModelMortalCondition, LastNotifierDies) { prove_deaths({}, last_notifier_dies<mortal_model>); }
 
@@ -131,15 +136,15 @@ TEST(ModelMortalConditionMutant, NoPredicate) {
   caught_deaths({}, last_notifier_dies_without_predicate<mortal_model>, "deadlock");
 }
 TEST(ModelMortalConditionMutant, WaiterNotCounted) {
-  caught_deaths({.file = "/condition.hpp", .function = "::begin(", .op = Op::fetch_add, .written = unchanged}, {.threads = 3, .bound = 0},
+  caught_deaths({.file = "/condition.hpp", .function = "::begin(", .op = Op::fetch_add, .written = unchanged}, {.threads = 4, .bound = 0},
                 waiter_dies<mutated_mortal>, "deadlock");
 }
 TEST(ModelMortalConditionMutant, NotificationNotCounted) {
-  caught_deaths({.file = "/condition.hpp", .function = "::wake(", .op = Op::fetch_add, .written = unchanged}, {.threads = 3, .bound = 0},
+  caught_deaths({.file = "/condition.hpp", .function = "::wake(", .op = Op::fetch_add, .written = unchanged}, {.threads = 4, .bound = 0},
                 waiter_dies<mutated_mortal>, "deadlock");
 }
 TEST(ModelMortalConditionMutant, WakeDropped) {
-  harmless({.file = "/condition.hpp", .function = "::wake(", .op = Op::wake, .woken = nobody}, {.threads = 3, .bound = 0},
+  harmless({.file = "/condition.hpp", .function = "::wake(", .op = Op::wake, .woken = nobody}, {.threads = 4, .bound = 0},
            notified_waiter_dies<mutated_mortal>, "no sleep is longer than a slice");
 }
 

@@ -103,28 +103,32 @@ void two_readers_of_the_dead() {
   other.join();
 }
 
+constexpr Deaths unwatched{.bound = 2, .kernel = {.watches = false}};
+
 TEST(ModelMortalSharedLock, ReaderDies) { prove_deaths({}, reader_dies<mortal_model>); }
 TEST(ModelMortalSharedLock, WriterDies) { prove_deaths({}, writer_dies<mortal_model>); }
 TEST(ModelMortalSharedLock, Writers) { prove_deaths({}, writers<mortal_model>); }
+TEST(ModelMortalSharedLock, ReaderDiesUnwatched) { prove_deaths(unwatched, reader_dies<mortal_model>); }
+TEST(ModelMortalSharedLock, WriterDiesUnwatched) { prove_deaths(unwatched, writer_dies<mortal_model>); }
 TEST(ModelMortalSharedLock, TwoReaders) { prove_deaths({.threads = 3, .bound = 1}, two_readers<mortal_model>); }
 TEST(ModelMortalSharedLock, TwoReadersOfTheDead) { prove_deaths({.threads = 3, .bound = 1}, two_readers_of_the_dead<mortal_model>); }
 
 // ---- mutants ----
 
-constexpr std::uint32_t died = trine::owner_word::died;
+// Where the system does not watch, a writer does not look whether the readers are alive.
+struct Careless : MutableDeath {
+  static void look_after(Owned&) noexcept {}
+};
+struct careless : trine::Mortal<Careless> {};
 
-// A dead reader is counted as one who is inside.
-TEST(ModelMortalSharedLockMutant, DeadReaderCounted) {
-  caught_deaths({.file = "/mortal.hpp", .function = "::for_each(", .op = Op::load,
-                 .said = [](std::uint32_t word) { return (word & died) != 0 ? 7U : word; }},
-                {}, reader_dies<mutated_mortal>, "deadlock");
-}
+TEST(ModelMortalSharedLockMutant, ReadersNotWatched) { caught_deaths(unwatched, reader_dies<careless>, "deadlock"); }
 TEST(ModelMortalSharedLockMutant, ReaderEntersNotSequential) {
   caught_deaths({.file = "/mortal.hpp", .function = "::claim(", .op = Op::compare_exchange, .order = seq_cst, .weakened = acq_rel},
                 {.kills = 0}, reader_dies<mutated_mortal>, "data race");
 }
 TEST(ModelMortalSharedLockMutant, WatchNotMarked) {
-  harmless({.file = "/mortal.hpp", .function = "::watch(", .op = Op::compare_exchange, .written = unchanged},
+  harmless({.file = "/mortal.hpp", .function = "::watch(", .op = Op::compare_exchange, .written = without<1U << 31>,
+            .unmarked = 1U << 31},
            {}, reader_dies<mutated_mortal>, "no sleep is longer than a slice");
 }
 // A place is taken before it is known in which round.
