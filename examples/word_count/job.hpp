@@ -23,46 +23,13 @@
 
 #include <trine/trine.hpp>
 
+#include "board.hpp"
 #include "words.hpp"
 
 struct Settings {
   std::vector<std::string> paths;
   std::size_t workers = 1;
   bool progress = false;
-};
-
-struct Totals {
-  std::uint64_t found = 0;     // files to count
-  std::uint64_t files = 0;     // files counted
-  std::uint64_t failures = 0;  // files and folders that could not be read
-  std::uint64_t bytes = 0;
-  std::uint64_t words = 0;
-  std::uint64_t distinct = 0;
-  std::size_t shares = 0;  // shares added up
-  bool aborted = false;
-};
-
-/// What the workers share beside trine's objects. It is plain memory: workers that are processes would need it in
-/// shared memory, and this is the place to say so.
-template <class B>
-class Board {
- public:
-  explicit Board(std::size_t workers) : workers_(workers), counted_(workers * workers), results_(workers) {}
-
-  /// With the lock held.
-  Totals& totals() noexcept { return totals_; }
-
-  /// What `worker` has counted of a share: it alone writes, before the barrier; whose share it is reads, after it.
-  WordList& counted(std::size_t worker, std::size_t share) { return counted_[worker * workers_ + share]; }
-
-  /// The sum of a share: written by its worker, read when all are done.
-  WordList& result(std::size_t share) { return results_[share]; }
-
- private:
-  const std::size_t workers_;
-  Totals totals_;
-  std::vector<WordList> counted_;
-  std::vector<WordList> results_;
 };
 
 template <class B>
@@ -194,16 +161,18 @@ trine::Task<void, B> count_and_add(Job<B>& job, std::size_t me) {
   {
     WordCounts counts;
     co_await count_files(job, counts);
-    for (const auto& [word, times] : counts) {
-      job.board.counted(me, WordCounts::share_of(word, shares)).append(word, times);
-    }
+    std::vector<WordList> parts(shares);
+    for (const auto& [word, times] : counts) parts[WordCounts::share_of(word, shares)].append(word, times);
+    for (std::size_t share = 0; share < shares; ++share) job.board.put_counted(me, share, parts[share]);
   }
   co_await job.counted.wait();
   WordCounts sum;
   for (std::size_t worker = 0; worker < shares; ++worker) {
-    job.board.counted(worker, me).each([&](std::string_view word, std::uint64_t times) { sum.add(word, times); });
+    WordList::each(job.board.counted(worker, me), [&](std::string_view word, std::uint64_t times) { sum.add(word, times); });
   }
-  for (const auto& [word, times] : sum) job.board.result(me).append(word, times);
+  WordList result;
+  for (const auto& [word, times] : sum) result.append(word, times);
+  job.board.put_result(me, result);
   co_await update(job, [&](Totals& totals) {
     totals.distinct += sum.distinct();
     ++totals.shares;

@@ -17,7 +17,6 @@
 #include <string>
 #include <string_view>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "job.hpp"
@@ -30,7 +29,7 @@ constexpr std::string_view help =
     "Counts the words of files, and of all files in folders. A word is a run of the letters A to Z;\n"
     "upper and lower case are the same. Links inside a folder are not followed.\n"
     "\n"
-    "  --backend NAME  threads (default) or portable_threads\n"
+    "  --backend NAME  threads (default), portable_threads or processes\n"
     "  --workers N     how many count at the same time, 1 to 1024 (default: one for each processor)\n"
     "  --top N         how many of the most frequent words to show (default: 10)\n"
     "  --quiet         show these words alone, without statistics and progress\n"
@@ -46,7 +45,7 @@ class UsageError : public std::runtime_error {
 
 struct Outcome {
   Totals totals;
-  std::vector<WordList> shares;
+  std::vector<std::string> shares;  // each a WordList's bytes
 };
 
 template <class B>
@@ -54,7 +53,7 @@ Outcome run_on(const Settings& settings) {
   Job<B> job(settings);
   trine::run(count_words(job));
   Outcome outcome{job.board.totals(), {}};
-  for (std::size_t i = 0; i < settings.workers; ++i) outcome.shares.push_back(std::move(job.board.result(i)));
+  for (std::size_t i = 0; i < settings.workers; ++i) outcome.shares.emplace_back(job.board.result(i));
   return outcome;
 }
 
@@ -64,7 +63,8 @@ struct Backend {
 };
 
 constexpr std::array backends{Backend{"threads", run_on<trine::threads>},
-                              Backend{"portable_threads", run_on<trine::portable_threads>}};
+                              Backend{"portable_threads", run_on<trine::portable_threads>},
+                              Backend{"processes", run_on<trine::processes>}};
 
 struct Options {
   Settings settings;
@@ -138,10 +138,10 @@ struct Entry {
   std::uint64_t times;
 };
 
-std::vector<Entry> entries(const std::vector<WordList>& shares) {
+std::vector<Entry> entries(const std::vector<std::string>& shares) {
   std::vector<Entry> all;
-  for (const WordList& share : shares) {
-    share.each([&](std::string_view word, std::uint64_t times) { all.push_back({word, times}); });
+  for (const std::string& share : shares) {
+    WordList::each(share, [&](std::string_view word, std::uint64_t times) { all.push_back({word, times}); });
   }
   return all;
 }

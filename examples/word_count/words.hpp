@@ -85,8 +85,7 @@ class WordCounts {
   Map counts_;
 };
 
-/// Words and their counts, one after the other, as bytes without a pointer: it could as well be sent or lie in shared
-/// memory.
+/// Words and their counts, one after the other, as bytes without a pointer, so that they can lie in shared memory.
 class WordList {
  public:
   void append(std::string_view word, std::uint64_t times) {
@@ -96,10 +95,13 @@ class WordList {
     bytes_.append(word);
   }
 
-  /// Calls `use(word, times)` for each.
+  /// What it consists of.
+  [[nodiscard]] const std::string& bytes() const noexcept { return bytes_; }
+
+  /// Calls `use(word, times)` for each word in such bytes.
   template <class Use>
-  void each(Use use) const {
-    for (const char *at = bytes_.data(), *const end = at + bytes_.size(); at != end;) {
+  static void each(std::string_view bytes, Use use) {
+    for (const char *at = bytes.data(), *const end = at + bytes.size(); at != end;) {
       std::array<std::uint64_t, 2> numbers;
       std::memcpy(numbers.data(), at, sizeof numbers);
       at += sizeof numbers;

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <concepts>
 #include <cstdint>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -121,10 +122,10 @@ concept Backend = requires(typename B::Word& word, typename B::Owned& owned, typ
   B::abandon(owned);
   B::look_after(owned);
   // a count of participants
-  tally.enter();
+  tally.enter(number);
   { tally.leave() } -> std::same_as<bool>;
-  { tally.count() } -> std::same_as<std::uint32_t>;
-  { tally.lost() } -> std::same_as<bool>;
+  { tally.count(number) } -> std::same_as<std::uint32_t>;
+  { tally.lost(number) } -> std::same_as<bool>;
   tally.clear();
   tally.dismissed();
   { tally.watch() } -> std::same_as<Sleep<typename B::Word>>;
@@ -142,6 +143,15 @@ concept Backend = requires(typename B::Word& word, typename B::Owned& owned, typ
   { flag.raise() } -> std::same_as<Sleep<typename B::Word>>;
   flag.wake(number);
   flag.wake_all();
+};
+
+/// Whether Tag says how an object of backend B gets a name: the backend has NameTag<Tag>, a Storage that takes the tag and the
+/// name before the arguments of the state, and remove(name).
+template <class Tag, class B>
+concept NameTagOf = requires { typename B::template NameTag<Tag>; };
+template <class B>
+concept NamingBackend = requires(std::string_view name) {
+  { B::remove(name) } -> std::same_as<bool>;
 };
 
 /// Whether T is an operation that select() takes.

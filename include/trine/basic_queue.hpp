@@ -8,6 +8,7 @@
 #include <optional>
 #include <ranges>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -51,6 +52,13 @@ class BasicQueue {
   /// The same, with something for the kind of queue: PriorityQueue takes a comparison.
   template <class Argument>
   explicit BasicQueue(std::size_t capacity, Argument&& for_items) : state_(capacity, std::forward<Argument>(for_items)) {}
+  /// By a name, where the backend knows names: `tag` is create_only, open_only or open_or_create. Whoever opens it finds it with
+  /// the capacity that it has.
+  template <NameTagOf<B> Tag>
+  BasicQueue(Tag tag, std::string_view name, std::size_t capacity = 0) : state_(tag, name, capacity) {}
+  template <NameTagOf<B> Tag, class Argument>
+  BasicQueue(Tag tag, std::string_view name, std::size_t capacity, const Argument& for_items)
+      : state_(tag, name, capacity, for_items) {}
   BasicQueue(const BasicQueue&) = delete;
   BasicQueue& operator=(const BasicQueue&) = delete;
 
@@ -125,6 +133,9 @@ class BasicQueue {
   /// `for (T item : queue)` takes items out until the queue was shut down and is empty.
   [[nodiscard]] iterator begin() { return iterator(*this); }
   [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
+
+  /// Removes a name; those who have the queue keep it. false: there was none.
+  static bool remove(std::string_view name) requires NamingBackend<B> { return B::remove(name); }
 
  private:
   template <class O>

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 
 #include <trine/backend.hpp>
@@ -43,6 +44,9 @@ class Condition {
   class WaitOperation;
 
   Condition() = default;
+  /// By a name, where the backend knows names: `tag` is create_only, open_only or open_or_create.
+  template <NameTagOf<B> Tag>
+  Condition(Tag tag, std::string_view name) : state_(tag, name) {}
   Condition(const Condition&) = delete;
   Condition& operator=(const Condition&) = delete;
 
@@ -81,11 +85,16 @@ class Condition {
     return WaitOperation<L>(*state_, held);
   }
 
+  /// Removes a name; those who have the object keep it. false: there was none.
+  static bool remove(std::string_view name) requires NamingBackend<B> { return B::remove(name); }
+
  private:
   // Every access is relaxed: the lock orders them. A waiter counts itself and reads the sequence before it unlocks; who
   // changes the data locks after that, and so sees the count and makes a later sequence. A waiter misses a notification
   // only if exactly 2^32 of them come between its unlocking and its sleeping.
   struct State {
+    static constexpr std::string_view type_name = "Condition";
+
     Word sequence{0};                                     // counts the notifications that found somebody waiting
     typename B::template Atomic<std::uint32_t> waiting{0};  // how many have begun and not seen a notification yet
   };
@@ -105,6 +114,7 @@ template <class L>
 class Condition<B>::WaitOperation : public OperationOf<bool, B> {
  public:
   static constexpr bool selectable = false;
+  static constexpr bool owned_by_thread = L::LockOperation::owned_by_thread;
 
   /// `once`: after one sleep it goes on as if it had been notified.
   WaitOperation(State& state, Guard<L>& held, bool once = false) noexcept : state_(&state), held_(&held), once_(once) {}
@@ -161,6 +171,8 @@ class Condition<B>::WaitOperation : public OperationOf<bool, B> {
       throw;
     }
     held_->release();
+    // Made here, by the one who waits: an attempt may be made on its behalf by another, who is not the lock's next owner.
+    relocking_.emplace(lock_->relock_op(depth_));
     phase_ = Phase::waiting;
   }
 
@@ -170,7 +182,6 @@ class Condition<B>::WaitOperation : public OperationOf<bool, B> {
     notified_ = notified;
     state_->waiting.fetch_sub(1, std::memory_order_relaxed);
     phase_ = Phase::relocking;
-    relocking_.emplace(lock_->relock_op(depth_));
   }
 
   // From here on the guard holds the lock again, whoever looks at it: also if the wait ends by an exception.

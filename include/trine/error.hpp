@@ -61,10 +61,51 @@ class TaskDoneTooOften : public Error {
   TaskDoneTooOften() : Error("trine: task_done() called more often than items were put") {}
 };
 
+/// The other end was closed, or everyone who had it died, and all that was sent has been received.
+class EndOfStream : public Error {
+ public:
+  EndOfStream() : Error("trine: the other end was closed and nothing is left") {}
+};
+
+/// The worker that had the task died before it had finished. The task may have been done in part.
+class WorkerDied : public Error {
+ public:
+  WorkerDied() : Error("trine: the worker died while it had the task") {}
+  explicit WorkerDied(const std::string& how) : Error("trine: the worker died while it had the task: " + how) {}
+};
+
+/// An exception left a task in another process: its type and what it said.
+class RemoteError : public Error {
+ public:
+  RemoteError(const std::string& type, const std::string& text) : Error(type + ": " + text), type_(type) {}
+
+  /// The name of the exception's type, as the compiler spells it.
+  [[nodiscard]] const std::string& type() const noexcept { return type_; }
+
+ private:
+  std::string type_;
+};
+
+/// What has the name is not what was to be opened: made by another program or version, by another user, for another machine,
+/// or damaged. The text names both sides.
+class LayoutMismatch : public Error {
+ public:
+  explicit LayoutMismatch(const std::string& why) : Error("trine: " + why) {}
+};
+
+/// The namespace has no attribute of that name.
+class NoSuchAttribute : public Error {
+ public:
+  explicit NoSuchAttribute(const std::string& name) : Error("trine: no attribute '" + name + "'") {}
+};
+
+/// The limit came before the result. The task goes on.
+class TimedOut : public Error {
+ public:
+  TimedOut() : Error("trine: the result did not come in time") {}
+};
+
 /// Throws an E, away from the code that is run when nothing is wrong.
-template <class E>
-[[noreturn, gnu::noinline, gnu::cold]] void fail() {
-  throw E();
-}
+template <class E> [[noreturn, gnu::noinline, gnu::cold]] void fail() { throw E(); }
 
 }  // namespace trine

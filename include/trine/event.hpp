@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string_view>
 
 #include <trine/backend.hpp>
 #include <trine/backend/threads.hpp>
@@ -31,6 +32,9 @@ class Event {
   class WaitOperation;
 
   explicit Event(bool set = false) : state_(set) {}
+  /// By a name, where the backend knows names: `tag` is create_only, open_only or open_or_create.
+  template <NameTagOf<B> Tag>
+  Event(Tag tag, std::string_view name, bool set = false) : state_(tag, name, set) {}
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
 
@@ -58,6 +62,9 @@ class Event {
 
   [[nodiscard]] WaitOperation wait_op() noexcept { return WaitOperation(state_->word); }
 
+  /// Removes a name; those who have the object keep it. false: there was none.
+  static bool remove(std::string_view name) requires NamingBackend<B> { return B::remove(name); }
+
  private:
   // | bits | meaning |
   // | 0    | set |
@@ -74,6 +81,8 @@ class Event {
   }
 
   struct State {
+    static constexpr std::string_view type_name = "Event";
+
     explicit State(bool set) noexcept : word(set ? is_set_bit : 0) {}
     Word word;
   };

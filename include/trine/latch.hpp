@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <stdexcept>
+#include <string_view>
 
 #include <trine/backend.hpp>
 #include <trine/backend/threads.hpp>
@@ -35,6 +36,9 @@ class Latch {
 
   /// Throws std::invalid_argument if `count` is negative or over `largest`.
   explicit Latch(std::ptrdiff_t count) : state_(count) {}
+  /// By a name, where the backend knows names: `tag` is create_only, open_only or open_or_create.
+  template <NameTagOf<B> Tag>
+  Latch(Tag tag, std::string_view name, std::ptrdiff_t count = 0) : state_(tag, name, count) {}
   Latch(const Latch&) = delete;
   Latch& operator=(const Latch&) = delete;
 
@@ -60,6 +64,9 @@ class Latch {
   /// Not for select(): to arrive has an effect.
   [[nodiscard]] ArriveOperation arrive_and_wait_op() noexcept { return ArriveOperation(state_->word); }
 
+  /// Removes a name; those who have the object keep it. false: there was none.
+  static bool remove(std::string_view name) requires NamingBackend<B> { return B::remove(name); }
+
  private:
   // | bits | meaning |
   // | 0    | sleepers: somebody may sleep here (may be stale-set, never stale-clear) |
@@ -68,6 +75,8 @@ class Latch {
   static constexpr std::uint32_t one = 2;
 
   struct State {
+    static constexpr std::string_view type_name = "Latch";
+
     explicit State(std::ptrdiff_t count) : word(0) {
       if (count < 0 || count > largest) throw std::invalid_argument("trine: Latch: count is out of range");
       word.store(static_cast<std::uint32_t>(count) * one, std::memory_order_relaxed);

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string_view>
 
 #include <trine/backend.hpp>
 #include <trine/backend/threads.hpp>
@@ -36,6 +37,9 @@ class Lock {
   using GuardOperation = GuardOf<LockOperation, Guard<Lock>, Lock>;
 
   Lock() = default;
+  /// By a name, where the backend knows names: `tag` is create_only, open_only or open_or_create.
+  template <NameTagOf<B> Tag>
+  Lock(Tag tag, std::string_view name) : state_(tag, name) {}
   Lock(const Lock&) = delete;
   Lock& operator=(const Lock&) = delete;
 
@@ -85,6 +89,9 @@ class Lock {
     return 1;
   }
   [[nodiscard]] LockOperation relock_op(std::uint32_t /*depth*/) noexcept { return lock_op(); }
+
+  /// Removes a name; those who have the object keep it. false: there was none.
+  static bool remove(std::string_view name) requires NamingBackend<B> { return B::remove(name); }
 
  private:
   typename B::template Storage<Word> state_;

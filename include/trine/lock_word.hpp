@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string_view>
 
 #include <trine/backend.hpp>
 #include <trine/error.hpp>
@@ -30,12 +31,23 @@ class LockWord {
   static constexpr std::uint32_t sleepers = 1U << 31;
   static constexpr std::uint32_t died = owner_word::died;
 
+  static constexpr std::string_view type_name = "Lock";
+
   enum class Outcome : std::uint8_t { busy, taken, owner_died };
   enum class Mode : std::uint8_t { ordinary, recovering };
 
   [[nodiscard]] static constexpr std::uint32_t owner_of(std::uint32_t word) noexcept { return owner_word::owner_of(word); }
 
   [[nodiscard]] std::uint32_t owner() const noexcept { return owner_of(owned_.word.load(std::memory_order_relaxed)); }
+
+  /// Whether `me`, the caller, owns it. Relaxed is enough: nobody else writes the caller's number.
+  [[nodiscard]] bool owned_by(std::uint32_t me) const {
+    if constexpr (requires { B::owns(owned_, me); }) {
+      return B::owns(owned_, me);
+    } else {
+      return owner() == me;
+    }
+  }
 
   /// Takes the word for `me` if it is free. Acquire: pairs with the release in B::vacate.
   Outcome attempt(std::uint32_t me, Mode mode, std::memory_order order = std::memory_order_acquire) {

@@ -199,19 +199,11 @@ class QueueGetMany : public QueueGetting<QueueGetMany<T, Items, B>, std::vector<
   typename Base::Tried try_it() {
     if (most_ == 0) return Base::Tried::done;
     items_.reserve(std::clamp<std::size_t>(this->state_->size(), 1, most_));  // before the end is held
-    const auto wanted = static_cast<std::uint32_t>(std::min<std::size_t>(most_, QueueState<Items, B>::most));
-    return this->state_->get(wanted, [this](Items& items, auto& place, std::uint32_t there, std::uint32_t& count) {
-      std::size_t take = std::min<std::size_t>(there, items_.capacity());
-      if (!Items::many_at_once) take = std::min<std::size_t>(take, 1);
-      for (; count < take && items_.size() < most_; ++count, place.next(-1U)) {
-        try {
-          items.take(place, [this](Taken&& item) { items_.push_back(std::move(item)); });
-        } catch (...) {
-          if (items_.empty()) throw;
-          return;  // those that were taken are not to be lost
-        }
-      }
-    });
+    const typename Base::Tried tried = take_some();
+    if constexpr (!Items::many_at_once) {
+      for (std::size_t had = 0; had < items_.size() && items_.size() < items_.capacity(); had = items_.size()) take_some();
+    }
+    return tried;
   }
 
   std::vector<T> result() {
@@ -228,6 +220,21 @@ class QueueGetMany : public QueueGetting<QueueGetMany<T, Items, B>, std::vector<
 
  private:
   using Taken = typename Items::Taken;
+
+  typename Base::Tried take_some() {
+    const auto wanted = static_cast<std::uint32_t>(std::min<std::size_t>(most_, QueueState<Items, B>::most));
+    return this->state_->get(wanted, [this](Items& items, auto& place, std::uint32_t there, std::uint32_t& count) {
+      const std::uint32_t take = Items::many_at_once ? there : 1;
+      for (; count < take && items_.size() < std::min(most_, items_.capacity()); ++count, place.next(-1U)) {
+        try {
+          items.take(place, [this](Taken&& item) { items_.push_back(std::move(item)); });
+        } catch (...) {
+          if (items_.empty()) throw;
+          return;  // those that were taken are not to be lost
+        }
+      }
+    });
+  }
 
   std::size_t most_;
   std::vector<Taken> items_;

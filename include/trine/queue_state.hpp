@@ -7,11 +7,13 @@
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 #include <trine/backend.hpp>
 #include <trine/error.hpp>
 #include <trine/queue_items.hpp>
+#include <trine/type_text.hpp>
 
 namespace trine {
 
@@ -122,6 +124,18 @@ struct QueueState {
     requires requires { Items::extra(capacity, for_items...); }
   {
     return Items::extra(checked(capacity), for_items...);
+  }
+
+  /// What it is for those who find it by a name.
+  static std::string type_text() {
+    return std::string(Items::kind) + "<" + trine::type_text<typename Items::value_type>() + ">";
+  }
+
+  /// Whether a state of `bytes` that was found by a name can be used: it may have been damaged.
+  [[nodiscard]] bool sound(std::size_t bytes) const noexcept {
+    const auto* const begin = reinterpret_cast<const std::byte*>(this + 1);
+    return asked < most && limit == Items::places(asked) &&
+           items.sound(begin, reinterpret_cast<const std::byte*>(this) + bytes, limit);
   }
 
   /// Calls `fill(items, place, room, count)`, which puts up to `room` items in and counts them; would like to put `wanted`.

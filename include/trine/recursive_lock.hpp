@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <utility>
 
 #include <trine/backend.hpp>
@@ -32,6 +33,9 @@ class RecursiveLock {
   using GuardOperation = GuardOf<LockOperation, Guard<RecursiveLock>, RecursiveLock>;
 
   RecursiveLock() = default;
+  /// By a name, where the backend knows names: `tag` is create_only, open_only or open_or_create.
+  template <NameTagOf<B> Tag>
+  RecursiveLock(Tag tag, std::string_view name) : state_(tag, name) {}
   RecursiveLock(const RecursiveLock&) = delete;
   RecursiveLock& operator=(const RecursiveLock&) = delete;
 
@@ -64,7 +68,7 @@ class RecursiveLock {
 
   /// How often the caller has locked it; 0 if it is not the owner.
   [[nodiscard]] std::uint32_t depth() const noexcept {
-    return state_->word.owner() == B::self() ? state_->depth.read() : 0;
+    return state_->word.owned_by(B::self()) ? state_->depth.read() : 0;
   }
 
   [[nodiscard]] typename B::template Result<Guard<RecursiveLock>> guard(const Until& until = Until::forever()) {
@@ -93,15 +97,20 @@ class RecursiveLock {
     return {*state_, Word::Mode::ordinary, depth};
   }
 
+  /// Removes a name; those who have the object keep it. false: there was none.
+  static bool remove(std::string_view name) requires NamingBackend<B> { return B::remove(name); }
+
  private:
   struct State {
+    static constexpr std::string_view type_name = "RecursiveLock";
+
     Word word;
     typename B::template Cell<std::uint32_t> depth;  // of the owner, who alone touches it
   };
 
-  // Relaxed is enough to ask whether the owner is the caller: nobody else writes the caller's number.
   void require_owner() const {
-    if (const std::uint32_t owner = state_->word.owner(); owner != B::self()) [[unlikely]] Word::refuse(owner);
+    if (!state_->word.owned_by(B::self())) [[unlikely]]
+      Word::refuse(state_->word.owner());
   }
 
   typename B::template Storage<State> state_;
@@ -112,12 +121,14 @@ class RecursiveLock<B>::LockOperation : public LockWordOperation<B> {
   using Base = LockWordOperation<B>;
 
  public:
+  static constexpr bool owned_by_thread = true;
+
   LockOperation(State& state, typename Word::Mode mode, std::uint32_t levels = 1) noexcept
       : Base(state.word, B::self(), mode), depth_(&state.depth), levels_(levels) {}
 
   // Another level needs no atomic read-modify-write: only the caller can have put its own number there.
   bool attempt() {
-    if (this->word_->owner() == this->me_) {
+    if (this->word_->owned_by(this->me_)) {
       this->outcome_ = Word::Outcome::taken;
       ++depth_->write();
       return true;

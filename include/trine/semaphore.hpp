@@ -6,17 +6,16 @@
 #include <cstdint>
 #include <limits>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 
 #include <trine/backend.hpp>
 #include <trine/backend/threads.hpp>
 #include <trine/error.hpp>
+#include <trine/permit.hpp>
 #include <trine/until.hpp>
 
 namespace trine {
-
-template <class B = threads>
-class Permit;
 
 /// A number of permits, which one takes and gives back.
 ///
@@ -48,6 +47,10 @@ class Semaphore {
 
   /// Throws std::invalid_argument if `initial` is negative or over `max`, or `max` over `largest`.
   explicit Semaphore(std::ptrdiff_t initial = 1, std::ptrdiff_t max = largest) : state_(initial, max) {}
+  /// By a name, where the backend knows names: `tag` is create_only, open_only or open_or_create.
+  template <NameTagOf<B> Tag>
+  Semaphore(Tag tag, std::string_view name, std::ptrdiff_t initial = 1, std::ptrdiff_t max = largest)
+      : state_(tag, name, initial, max) {}
   Semaphore(const Semaphore&) = delete;
   Semaphore& operator=(const Semaphore&) = delete;
 
@@ -78,6 +81,9 @@ class Semaphore {
   [[nodiscard]] AcquireOperation acquire_op() noexcept { return AcquireOperation(*state_); }
   [[nodiscard]] PermitOperation permit_op() noexcept { return PermitOperation(*this, *state_); }
 
+  /// Removes a name; those who have the object keep it. false: there was none.
+  static bool remove(std::string_view name) requires NamingBackend<B> { return B::remove(name); }
+
  private:
   friend class Permit<B>;
 
@@ -90,6 +96,8 @@ class Semaphore {
   static constexpr std::uint32_t one = 2U << B::Escrow::bits;
 
   struct State {
+    static constexpr std::string_view type_name = "Semaphore";
+
     State(std::ptrdiff_t initial, std::ptrdiff_t most) : word(0), max(static_cast<std::uint32_t>(most)) {
       if (initial < 0) throw std::invalid_argument("trine: Semaphore: initial is negative");
       if (most < 0 || most > largest) throw std::invalid_argument("trine: Semaphore: max is out of range");
@@ -137,6 +145,9 @@ template <class B = threads>
 class BoundedSemaphore : public Semaphore<B> {
  public:
   explicit BoundedSemaphore(std::ptrdiff_t permits = 1) : Semaphore<B>(permits, permits) {}
+  template <NameTagOf<B> Tag>
+  BoundedSemaphore(Tag tag, std::string_view name, std::ptrdiff_t permits = 1)
+      : Semaphore<B>(tag, name, permits, permits) {}
 };
 
 /// For a permit that is nobody's in particular.
@@ -233,40 +244,6 @@ class Semaphore<B>::PermitOperation : public Acquiring<Ticket> {
 
  private:
   Semaphore* semaphore_;
-};
-
-/// Holds a permit of a semaphore until the end of the scope. Movable; true when it holds one.
-template <class B>
-class Permit {
-  using Ticket = typename B::Escrow::Ticket;
-
- public:
-  Permit() noexcept = default;
-  Permit(Semaphore<B>& acquired, Ticket ticket) noexcept : semaphore_(&acquired), ticket_(ticket) {}
-  Permit(Permit&& other) noexcept : semaphore_(std::exchange(other.semaphore_, nullptr)), ticket_(other.ticket_) {}
-  Permit& operator=(Permit&& other) noexcept {
-    Permit moved(std::move(other));
-    std::swap(semaphore_, moved.semaphore_);
-    std::swap(ticket_, moved.ticket_);
-    return *this;
-  }
-  ~Permit() {
-    if (semaphore_ != nullptr) release();
-  }
-
-  [[nodiscard]] explicit operator bool() const noexcept { return semaphore_ != nullptr; }
-
-  /// Gives the permit back before the end of the scope. Between processes it throws NotOwner in another thread than the one
-  /// that took it, and keeps it.
-  void release() {
-    if (semaphore_ == nullptr) return;
-    semaphore_->give_back(ticket_);
-    semaphore_ = nullptr;
-  }
-
- private:
-  Semaphore<B>* semaphore_ = nullptr;
-  [[no_unique_address]] Ticket ticket_;
 };
 
 }  // namespace trine

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string_view>
 
 #include <trine/backend.hpp>
 #include <trine/backend/threads.hpp>
@@ -39,6 +40,9 @@ class SharedLock {
   using SharedGuardOperation = GuardOf<SharedOperation, SharedGuard<SharedLock>, SharedLock>;
 
   SharedLock() = default;
+  /// By a name, where the backend knows names: `tag` is create_only, open_only or open_or_create.
+  template <NameTagOf<B> Tag>
+  SharedLock(Tag tag, std::string_view name) : state_(tag, name) {}
   SharedLock(const SharedLock&) = delete;
   SharedLock& operator=(const SharedLock&) = delete;
 
@@ -105,10 +109,15 @@ class SharedLock {
   [[nodiscard]] SharedOperation lock_shared_op() noexcept { return SharedOperation(*state_); }
   [[nodiscard]] SharedGuardOperation shared_guard_op() noexcept { return {*this, lock_shared_op()}; }
 
+  /// Removes a name; those who have the object keep it. false: there was none.
+  static bool remove(std::string_view name) requires NamingBackend<B> { return B::remove(name); }
+
  private:
   // A writer owns the word, and then waits until no reader is inside. A reader enters, and then looks whether there is a
   // writer: if so it leaves again. All four accesses are sequentially consistent, so at least one of the two sees the other.
   struct State {
+    static constexpr std::string_view type_name = "SharedLock";
+
     Writer writer;
     typename B::Tally readers;
   };
@@ -122,6 +131,8 @@ class SharedLock<B>::LockOperation : public OperationOf<bool, B> {
   using Outcome = typename Writer::Outcome;
 
  public:
+  static constexpr bool owned_by_thread = LockWordOperation<B>::owned_by_thread;
+
   LockOperation(State& state, typename Writer::Mode mode) noexcept : state_(&state), mode_(mode) {}
 
   bool attempt() {

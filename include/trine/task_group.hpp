@@ -14,6 +14,7 @@
 
 #include <trine/backend.hpp>
 #include <trine/backend/threads.hpp>
+#include <trine/child_group.hpp>
 #include <trine/event.hpp>
 #include <trine/task.hpp>
 #include <trine/until.hpp>
@@ -32,7 +33,7 @@ namespace trine {
 /// them; an exception that no join() has seen is then printed. Functions may spawn others. Any thread may spawn; one joins.
 /// A group that has failed may go on, but its token stays stopped.
 /// Visibility: what was done before spawn() is visible to the function, what the function did to who joins.
-template <class B = threads>
+template <class B>
 class TaskGroup {
  public:
   class JoinOperation;
@@ -43,7 +44,7 @@ class TaskGroup {
 
   ~TaskGroup() {
     try {
-      join();
+      B::block(join_op());
     } catch (const std::exception& e) {
       std::fprintf(stderr, "trine: TaskGroup: a task failed, and nobody joined: %s\n", e.what());
     } catch (...) {
@@ -54,18 +55,11 @@ class TaskGroup {
   /// Starts `function(arguments...)`. Throws std::system_error, and starts nothing, if the system has no more to give.
   template <class F, class... A>
   void spawn(F&& function, A&&... arguments) {
-    auto call = [this, fn = std::decay_t<F>(std::forward<F>(function)),
-                 with = std::tuple<std::unwrap_ref_decay_t<A>...>(std::forward<A>(arguments)...)](
-                    typename Workers::iterator self) mutable {
-      std::exception_ptr failure;
-      try {
-        perform(fn, with);
-      } catch (...) {
-        failure = std::current_exception();
-      }
-      finish(self, std::move(failure));
-    };
-    join_all(start(std::move(call)));
+    Workers started(1);
+    using Arguments = std::tuple<std::unwrap_ref_decay_t<A>...>;
+    Task<void, B> work = perform(std::decay_t<F>(std::forward<F>(function)), Arguments(std::forward<A>(arguments)...));
+    Carried carried{carry_out(Place(*this, started.begin()), std::move(work))};
+    join_all(start(std::move(started), std::move(carried)));
   }
 
   /// Waits until no function runs: true, or false when it gave up. Throws the first exception that left one, once.
@@ -88,26 +82,62 @@ class TaskGroup {
   }
 
  private:
-  using Workers = std::list<typename B::Worker>;
+  struct Started {
+    typename B::Worker worker;
+    bool started = false;
+  };
+  using Workers = std::list<Started>;
 
+  /// A function on its way, for a worker to carry out: it is called, or, where workers are tasks, the task is begun.
+  struct Carried {
+    Task<void, B> task;
+    void operator()() { std::move(task).run(); }
+  };
+
+  // A function and its arguments live until it has ended, and no longer.
   template <class F, class Arguments>
-  static void perform(F& function, Arguments& arguments) {
-    using R = decltype(std::apply(function, std::move(arguments)));
-    if constexpr (task::Lazy<R>) {
-      trine::run(std::apply(function, std::move(arguments)));
+  static Task<void, B> perform(F function, Arguments arguments) {
+    if constexpr (task::Lazy<decltype(std::apply(function, std::move(arguments)))>) {
+      co_await std::apply(function, std::move(arguments));
     } else {
       std::apply(function, std::move(arguments));
+      co_return;
     }
   }
 
+  /// Where a worker stands among those that run. It leaves at its end, or when its task is destroyed before that.
+  class Place {
+   public:
+    Place(TaskGroup& group, typename Workers::iterator self) noexcept : group_(&group), self_(self) {}
+    Place(Place&& other) noexcept : group_(std::exchange(other.group_, nullptr)), self_(other.self_) {}
+    Place& operator=(Place&&) = delete;
+    ~Place() {
+      if (group_ != nullptr && self_->started) leave(nullptr);
+    }
+
+    void leave(std::exception_ptr failure) { std::exchange(group_, nullptr)->finish(self_, std::move(failure)); }
+
+   private:
+    TaskGroup* group_;
+    typename Workers::iterator self_;
+  };
+
+  static Task<void, B> carry_out(Place place, Task<void, B> work) {
+    std::exception_ptr failure;
+    try {
+      co_await std::move(work);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    place.leave(std::move(failure));
+  }
+
   /// Starts a worker, and returns those that have finished.
-  template <class Call>
-  Workers start(Call call) {
-    Workers started(1), finished;
-    const auto self = started.begin();
+  Workers start(Workers started, Carried carried) {
+    Workers finished;
     gate_.lock();
     try {
-      *self = typename B::Worker([call = std::move(call), self]() mutable { call(self); });
+      started.front().worker = typename B::Worker(std::move(carried));
     } catch (const std::system_error& e) {
       gate_.unlock();
       throw std::system_error(e.code(), "trine: TaskGroup::spawn: a worker could not be started");
@@ -115,6 +145,7 @@ class TaskGroup {
       gate_.unlock();
       throw;
     }
+    started.front().started = true;
     workers_.splice(workers_.end(), started);
     finished.swap(finished_);
     if (running_++ == 0) idle_.clear();
@@ -141,7 +172,7 @@ class TaskGroup {
   }
 
   static void join_all(Workers workers) {
-    for (auto& worker : workers) worker.join();
+    for (Started& each : workers) each.worker.join();
   }
 
   void collect() {

@@ -125,6 +125,7 @@ TYPED_TEST(QueueTest, try_put_and_try_get_never_wait) {
 }
 
 TYPED_TEST(QueueTest, an_item_put_by_value_is_moved_and_one_by_reference_copied) {
+  if (!any_item<typename TypeParam::Backend>) GTEST_SKIP() << "items are copied or encoded";
   using B = typename TypeParam::Backend;
   using Q = QueueOf<TypeParam, std::string>;
   trine::run([]() -> trine::Task<void, B> {
@@ -147,6 +148,7 @@ TYPED_TEST(QueueTest, an_item_put_by_value_is_moved_and_one_by_reference_copied)
 }
 
 TYPED_TEST(QueueTest, a_refused_item_is_left_unmoved) {
+  if (!any_item<typename TypeParam::Backend>) GTEST_SKIP() << "items are copied or encoded";
   using B = typename TypeParam::Backend;
   using Q = QueueOf<TypeParam, std::string>;
   trine::run([]() -> trine::Task<void, B> {
@@ -812,6 +814,7 @@ TYPED_TEST(QueueTest, shutdown_refuses_puts_and_lets_gets_drain) {
 }
 
 TYPED_TEST(QueueTest, immediate_shutdown_drops_the_items_and_counts_them_as_done) {
+  if (!any_item<typename TypeParam::Backend>) GTEST_SKIP() << "items are copied or encoded";
   using B = typename TypeParam::Backend;
   using Q = QueueOf<TypeParam, Tracked>;
   trine::run([]() -> trine::Task<void, B> {
@@ -1068,6 +1071,7 @@ TYPED_TEST(QueueTest, a_range_for_that_breaks_takes_no_more) {
 }
 
 TYPED_TEST(QueueTest, range_for_moves_the_items_out) {
+  if (!any_item<typename TypeParam::Backend>) GTEST_SKIP() << "items are copied or encoded";
   using B = typename TypeParam::Backend;
   using Q = QueueOf<TypeParam, MoveOnly>;
   if constexpr (blocking<B>) {

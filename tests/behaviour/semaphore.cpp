@@ -438,6 +438,26 @@ TYPED_TEST(SemaphoreTest, permit_moves) {
   }());
 }
 
+TYPED_TEST(SemaphoreTest, permit_goes_back_by_the_hand_that_took_it_where_that_is_watched) {
+  using B = TypeParam;
+  if (hands_over<B>) GTEST_SKIP() << "anyone may give a permit back";
+  trine::run([]() -> trine::Task<void, B> {
+    trine::Semaphore<B> semaphore(2);
+    auto permit = co_await semaphore.permit();
+    trine::TaskGroup<B> group;
+    const auto other = [&] {
+      EXPECT_THROW(permit.release(), trine::NotOwner);
+      EXPECT_THROW(permit.release(), trine::Error);
+    };
+    group.spawn(std::ref(other));
+    co_await group.join();
+    EXPECT_TRUE(static_cast<bool>(permit)) << "the errors changed nothing";
+    EXPECT_EQ(semaphore.value(), 1);
+    permit.release();
+    EXPECT_EQ(semaphore.value(), 2);
+  }());
+}
+
 TYPED_TEST(SemaphoreTest, bounded_has_its_initial_permits_as_the_maximum) {
   using B = TypeParam;
   trine::BoundedSemaphore<B> one;

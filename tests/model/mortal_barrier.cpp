@@ -154,9 +154,9 @@ TEST(ModelMortalBarrierMutant, NotBroken) {
   caught_deaths({.file = "/barrier_state.hpp", .function = "::become(", .op = Op::exchange, .written = unchanged}, {},
                 dies_while_it_waits<mutated_mortal>, "");
 }
-// The count of rounds stays: those of the last one are inside still.
-TEST(ModelMortalBarrierMutant, RoundNotCounted) {
-  caught_deaths({.file = "/mortal.hpp", .function = "::clear(", .op = Op::fetch_add, .written = unchanged}, {.bound = 2},
+// A party does not say which generation it belongs to.
+TEST(ModelMortalBarrierMutant, GenerationNotSaid) {
+  caught_deaths({.file = "/mortal.hpp", .function = "::enter_where(", .op = Op::store, .written = unchanged}, {.bound = 2},
                 two_generations<mutated_mortal>, "");
 }
 // Those who sleep are not woken: a slice later they find out.

@@ -62,6 +62,11 @@ struct Mortal : Blocking<Os> {
     return owner == me ? 0 : owner;
   }
 
+  /// Whether `me`, the caller, has taken it: its number alone may be a dead one's.
+  static bool owns(const Owned& owned, std::uint32_t me) {
+    return owner_word::owner_of(owned.word.load(std::memory_order_relaxed)) == me && Os::owns(Os::me(), owned);
+  }
+
   static void abandon(Owned& owned) {
     auto& self = Os::me();
     const typename Os::Noted noted(self, owned);
@@ -87,11 +92,12 @@ struct Mortal : Blocking<Os> {
    public:
     static constexpr std::uint32_t most = Os::most_parties;
 
-    /// Throws std::system_error if as many as there can be are inside.
-    void enter() {
-      // One who died in this round is still to be noticed: the places of such are taken last.
-      if (enter_where([](std::uint32_t word) { return word == 0; })) return;
-      if (enter_where([](std::uint32_t word) { return owner_word::owner_of(word) == 0; })) return;
+    /// Only those count who entered with the tag that is asked for: so all are out at once when another is asked for. Throws
+    /// std::system_error if as many as there can be are inside.
+    void enter(std::uint32_t tag = 0) {
+      // One who died may still have to be noticed: the places of such are taken last.
+      if (enter_where(tag, [](std::uint32_t word) { return word == 0; })) return;
+      if (enter_where(tag, [](std::uint32_t word) { return owner_word::owner_of(word) == 0; })) return;
       throw std::system_error(std::make_error_code(std::errc::no_buffer_space),
                               "trine: more parties at a time than an object between processes has room for");
     }
@@ -100,7 +106,7 @@ struct Mortal : Blocking<Os> {
       const std::uint32_t me = holder();
       for (std::uint32_t i = 0; i < most; ++i) {
         Owned& owned = places_[(me % spread + i) % most].owned;
-        if (owner_word::owner_of(owned.word.load(std::memory_order_relaxed)) != me) continue;
+        if (!Os::owns(Os::me(), owned)) continue;
         // Sequentially consistent by the claim and the count around it; one who watches this place hears of it.
         vacate(owned, me, watched, everyone);
         return true;
@@ -108,33 +114,32 @@ struct Mortal : Blocking<Os> {
       return false;
     }
 
-    [[nodiscard]] std::uint32_t count() const {
+    [[nodiscard]] std::uint32_t count(std::uint32_t tag = 0) const {
       std::uint32_t count = 0;
-      for_each([&count](const Place&, std::uint32_t word) { count += owner_word::owner_of(word) != 0; });
+      for_each(tag, [&count](std::uint32_t word) { count += owner_word::owner_of(word) != 0; });
       return count;
     }
 
-    [[nodiscard]] bool lost() const {
+    [[nodiscard]] bool lost(std::uint32_t tag = 0) const {
       bool lost = false;
-      for_each([&lost](const Place&, std::uint32_t word) { lost |= (word & owner_word::died) != 0; });
+      for_each(tag, [&lost](std::uint32_t word) { lost |= (word & owner_word::died) != 0; });
       return lost;
     }
 
-    void clear() { round_.fetch_add(1, std::memory_order_seq_cst); }
+    void clear() noexcept {}
     void dismissed() { leave(); }
 
     /// Where to sleep until one of those who are inside has left; needless: nobody is.
     Sleep<Word> watch() {
-      const std::uint32_t round = round_.load(std::memory_order_seq_cst);
       const std::uint32_t top = top_.load(std::memory_order_seq_cst);
       for (std::uint32_t i = 0; i < top && i < most; ++i) {
-        Place& place = places_[i];
-        Os::look_after(place.owned);
-        std::uint32_t seen = place.owned.word.load(std::memory_order_seq_cst);
-        while (owner_word::owner_of(seen) != 0 && place.round.load(std::memory_order_seq_cst) == round) {
-          if ((seen & watched) != 0 || place.owned.word.compare_exchange_weak(
-                                           seen, seen | watched, std::memory_order_seq_cst, std::memory_order_seq_cst)) {
-            return {&place.owned.word, seen | watched};
+        Owned& owned = places_[i].owned;
+        Os::look_after(owned);
+        std::uint32_t seen = owned.word.load(std::memory_order_seq_cst);
+        while (owner_word::owner_of(seen) != 0) {
+          if ((seen & watched) != 0 ||
+              owned.word.compare_exchange_weak(seen, seen | watched, std::memory_order_seq_cst, std::memory_order_seq_cst)) {
+            return {&owned.word, seen | watched};
           }
         }
       }
@@ -148,11 +153,11 @@ struct Mortal : Blocking<Os> {
 
     struct Place {
       Owned owned;
-      typename Os::template Atomic<std::uint32_t> round{0};  // of those who are inside: only the present one counts
+      typename Os::template Atomic<std::uint32_t> tag{0};
     };
 
     template <class Free>
-    bool enter_where(Free free) {
+    bool enter_where(std::uint32_t tag, Free free) {
       const std::uint32_t me = holder();
       for (std::uint32_t i = 0; i < most; ++i) {
         const std::uint32_t at = (me % spread + i) % most;
@@ -162,8 +167,8 @@ struct Mortal : Blocking<Os> {
         // Sequentially consistent: a reader enters and then looks for a writer, a writer comes and then counts the readers.
         if (claim(place.owned, seen, me, std::memory_order_seq_cst) ||
             (free(seen) && claim(place.owned, seen, me, std::memory_order_seq_cst))) {
-          // Those who count read it after the word. Where rounds matter, a lock keeps them out until it is written.
-          place.round.store(round_.load(std::memory_order_relaxed), std::memory_order_seq_cst);
+          // Those who count read it after the word. Where there are several tags, a lock keeps them out until it is written.
+          place.tag.store(tag, std::memory_order_seq_cst);
           return true;
         }
       }
@@ -171,16 +176,14 @@ struct Mortal : Blocking<Os> {
     }
 
     template <class Use>
-    void for_each(Use use) const {
-      const std::uint32_t round = round_.load(std::memory_order_seq_cst);
+    void for_each(std::uint32_t tag, Use use) const {
       const std::uint32_t top = top_.load(std::memory_order_seq_cst);
       for (std::uint32_t i = 0; i < top && i < most; ++i) {
         const std::uint32_t word = places_[i].owned.word.load(std::memory_order_seq_cst);
-        if (word != 0 && places_[i].round.load(std::memory_order_seq_cst) == round) use(places_[i], word);
+        if (word != 0 && places_[i].tag.load(std::memory_order_seq_cst) == tag) use(word);
       }
     }
 
-    typename Os::template Atomic<std::uint32_t> round_{0};
     typename Os::template Atomic<std::uint32_t> top_{0};  // the places from here on have never been used
     std::array<Place, most> places_;
   };
@@ -214,7 +217,7 @@ struct Mortal : Blocking<Os> {
         place_ = 0;
       }
       [[nodiscard]] bool mine(Escrow& escrow) const {
-        return owner_word::owner_of(escrow.places_[place_ - 1].owned.word.load(std::memory_order_relaxed)) == holder();
+        return Os::owns(Os::me(), escrow.places_[place_ - 1].owned);
       }
       [[nodiscard]] std::uint32_t taking() const noexcept { return turning(place_, turn_); }
       [[nodiscard]] std::uint32_t giving() const noexcept { return turning(place_, turn_ + 1); }
@@ -281,14 +284,15 @@ struct Mortal : Blocking<Os> {
       return any;
     }
 
-    /// How many permits the dead hold that nobody has given back yet, when the word of the semaphore holds `seen`.
+    /// How many permits the dead hold that nobody has given back yet, when the word holds `seen`, which may name a place that
+    /// has not been turned.
     [[nodiscard]] std::uint32_t held_by_dead(std::uint32_t seen) const {
       const std::uint32_t top = std::min(top_.load(std::memory_order_relaxed), most);
       std::uint32_t count = 0;
       for (std::uint32_t i = 0; i < top; ++i) {
         if (!dead(places_[i])) continue;
-        const bool turns_now = (seen & named) == name_of(i + 1);
-        count += (turns_now ? turned_to(seen) : places_[i].turns.load(std::memory_order_relaxed)) & 1;
+        const bool to_be_turned = (seen & named) == name_of(i + 1);
+        count += (to_be_turned ? turned_to(seen) : places_[i].turns.load(std::memory_order_relaxed)) & 1;
       }
       return count;
     }

@@ -6,13 +6,13 @@
 #endif
 
 #include <cstddef>
-#include <memory>
-#include <type_traits>
-#include <utility>
+#include <string_view>
 
 #include <trine/backend/mortal.hpp>
+#include <trine/backend/shared_state.hpp>
+#include <trine/os/child_linux.hpp>
+#include <trine/os/mixed_futex.hpp>
 #include <trine/os/robust_futex.hpp>
-#include <trine/os/shared_pages.hpp>
 #include <trine/process/encoded_items.hpp>
 #include <trine/process/heap_items.hpp>
 #include <trine/process/items.hpp>
@@ -23,6 +23,12 @@ namespace trine {
 /// memory by itself: `Event<processes> go;` as a local variable works with the children that inherit it by fork(). Any
 /// participant may be killed at any instruction, and no other hangs: see docs/design.md.
 struct processes : Mortal<os::RobustFutex> {
+  /// What carries out a task of a TaskGroup.
+  using Child = os::Child;
+
+  /// For select(): the backends of which operations can be waited for together, and how.
+  using Together = Blocking<os::MixedFutex>;
+
   template <class T, std::size_t N>
   using FifoItems = typename ItemsBetweenProcesses<T, processes, N>::Fifo;
   template <class T, std::size_t N>
@@ -30,40 +36,25 @@ struct processes : Mortal<os::RobustFutex> {
   template <class T, class Compare, std::size_t N>
   using PriorityItems = typename ItemsBetweenProcesses<T, processes, N>::template Priority<Compare>;
 
-  /// The state of a primitive, in a mapping of its own.
+  /// The state of a primitive, in a mapping of its own, or in a segment with a name.
   template <class S>
-  class Storage {
-   public:
-    template <class... Arguments>
-    explicit Storage(Arguments&&... arguments) : pages_(bytes(arguments...)) {
-      std::construct_at(state(), std::forward<Arguments>(arguments)...);
-    }
+  using Storage = SharedState<S>;
 
-    S* operator->() noexcept { return state(); }
-    const S* operator->() const noexcept { return state(); }
-    S& operator*() noexcept { return *state(); }
+  /// The tags that say how an object gets its name.
+  template <SegmentTag Tag>
+  using NameTag = Tag;
 
-   private:
-    static_assert(std::is_trivially_destructible_v<S>, "the state of an object between processes is never destroyed");
-
-    template <class... Arguments>
-    static std::size_t bytes(const Arguments&... arguments) {
-      if constexpr (requires { S::extra(arguments...); }) {
-        return sizeof(S) + S::extra(arguments...);
-      } else {
-        return sizeof(S);
-      }
-    }
-
-    [[nodiscard]] S* state() const noexcept { return static_cast<S*>(pages_.data()); }
-
-    os::SharedPages pages_;
-  };
+  static bool remove(std::string_view name) { return Segment::remove(name); }
 };
 
 /// As processes, for objects inside memory that the user shares: the object is its state, and valid at another address in
 /// another process. It keeps nothing of a process: no function, no limit with a stop token.
 struct shared_memory : Mortal<os::RobustFutex> {
+  using Child = os::Child;
+
+  /// For select(): the backends of which operations can be waited for together, and how.
+  using Together = Blocking<os::MixedFutex>;
+
   /// The capacity of a queue, which is a part of its type here.
   template <std::size_t N>
   static constexpr std::size_t given = [] {

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <system_error>
 
 #include <trine/os/process_linux.hpp>
@@ -116,17 +117,22 @@ class Robust {
     barrier();
   }
 
-  /// Takes everything that the thread holds between two addresses off its list: the memory is about to go.
+  /// Gives up everything that the thread holds between two addresses, as its death would: this process is about to have the
+  /// memory no more, but others may.
   static void forget(const void* begin, const void* end) noexcept {
     Thread& thread = self();
     const auto inside = [&](const void* at) { return at >= begin && at < end; };
     const void* const last = &thread.head->list;
     for (void* at = thread.head->list; untagged(at) != last;) {
       void* const next = next_of(at);
-      if (inside(untagged(at))) {
-        next_of(previous_of(at)) = next;
-        previous_of(next) = previous_of(at);
-        --thread.held;
+      if (inside(at)) {
+        auto& owned = *reinterpret_cast<OwnedWord*>(static_cast<std::byte*>(at) - offsetof(OwnedWord, next));
+        const bool ours = owned.proof.load(std::memory_order_relaxed) == thread.proof;  // and no mutex of the C library
+        if (ours) {
+          const Noted noted(thread, owned);
+          unlink(thread, owned);
+          mark_dead(owned);
+        }
       }
       at = next;
     }
@@ -135,17 +141,15 @@ class Robust {
   /// Whether the kernel marks what a dead thread owned. If not, one who waits calls look_after().
   static bool kernel_watches() noexcept { return watches_.load(std::memory_order_relaxed); }
 
-  /// Where the kernel does not watch: marks the word as the kernel would, if its owner no longer runs. An owner is known by
-  /// its number and the moment at which it started; before it has noted that moment, by the number alone.
+  /// For one who is about to sleep until the word is free: marks it as the kernel would, if its owner no longer runs. That is
+  /// how a death is noticed where the kernel does not watch; then an owner is known by its number and the moment at which it
+  /// started; before it has noted that moment, by the number alone. Where the kernel watches, this is for words that were
+  /// damaged: now and then it makes sure that a thread of that number exists at all.
   static void look_after(OwnedWord& owned) noexcept {
-    if (kernel_watches()) return;
     std::uint32_t seen = owned.word.load(std::memory_order_relaxed);
     const std::uint32_t owner = seen & FUTEX_TID_MASK;
     if (owner == 0) return;
-    const std::uint64_t noted =
-        owned.since[0].load(std::memory_order_relaxed) | std::uint64_t{owned.since[1].load(std::memory_order_relaxed)} << 32;
-    const std::uint64_t started = thread_start(owner);
-    if (started != 0 && (noted == 0 || noted == started)) return;
+    if (kernel_watches() ? may_own(owned, owner) : runs(owned, owner)) return;
     note_start(owned, 0);  // before another can own it
     owned.word.compare_exchange_strong(seen, (seen & FUTEX_WAITERS) | FUTEX_OWNER_DIED, std::memory_order_relaxed);
   }
@@ -157,6 +161,44 @@ class Robust {
   static void note_start(OwnedWord& owned, std::uint64_t started) noexcept {
     owned.since[0].store(static_cast<std::uint32_t>(started), std::memory_order_relaxed);
     owned.since[1].store(static_cast<std::uint32_t>(started >> 32), std::memory_order_relaxed);
+  }
+
+  static bool runs(const OwnedWord& owned, std::uint32_t owner) noexcept {
+    const std::uint64_t noted =
+        owned.since[0].load(std::memory_order_relaxed) | std::uint64_t{owned.since[1].load(std::memory_order_relaxed)} << 32;
+    const std::uint64_t started = thread_start(owner);
+    return started != 0 && (noted == 0 || noted == started);
+  }
+
+  // Where the kernel watches: false only if it can't be the owner of a word that was taken as it should be.
+  static bool may_own(const OwnedWord& owned, std::uint32_t owner) noexcept {
+    const Thread& me = self();
+    if (owner == me.id) return owned.proof.load(std::memory_order_relaxed) == me.proof;
+    if (!is_due()) return true;
+    const int saved = errno;
+    const bool none = ::syscall(SYS_tkill, owner, 0) == -1 && errno == ESRCH;
+    errno = saved;
+    return !none;
+  }
+
+  // Every 40 ms in each thread.
+  static bool is_due() noexcept {
+    static constinit thread_local std::int64_t last = 0;
+    timespec now;
+    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    const std::int64_t ms = std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+    if (ms - last < 40) return false;
+    last = ms;
+    return true;
+  }
+
+  // What the kernel does to the word of an owner that has died.
+  static void mark_dead(OwnedWord& owned) noexcept {
+    std::uint32_t seen = owned.word.load(std::memory_order_relaxed);
+    while (!owned.word.compare_exchange_weak(seen, (seen & FUTEX_WAITERS) | FUTEX_OWNER_DIED, std::memory_order_release,
+                                             std::memory_order_relaxed)) {
+    }
+    if ((seen & FUTEX_WAITERS) != 0) ::syscall(SYS_futex, &owned.word, FUTEX_WAKE, 1, nullptr, nullptr, 0);
   }
 
   static void barrier() noexcept { std::atomic_signal_fence(std::memory_order_seq_cst); }

@@ -46,6 +46,10 @@ class BlockPool {
   }
   std::byte* lie_at(std::byte* memory) noexcept { return blocks_.lie_at(next_.lie_at(memory, count_), count_); }
 
+  [[nodiscard]] bool sound(const std::byte* begin, const std::byte* end) const noexcept {
+    return count_ != 0 && next_.lies_in(begin, end, count_) && blocks_.lies_in(begin, end, count_);
+  }
+
   /// Throws ItemTooLarge if there would not be room even if nothing else were in it.
   [[nodiscard]] bool has_room_for(std::size_t bytes) const {
     if (bytes > std::size_t{count_} * block_size) fail<ItemTooLarge>();
@@ -177,6 +181,11 @@ class EncodedItems : public Order {
     return Order::extra(places(capacity)) + BlockPool<B>::extra(checked(bytes));
   }
   void lie_at(void* memory) noexcept { pool_.lie_at(Order::lie_at(memory)); }
+
+  /// Whether what lies behind the state does lie between the two addresses: it may have been damaged.
+  [[nodiscard]] bool sound(const std::byte* begin, const std::byte* end, std::uint32_t places) const noexcept {
+    return Order::sound(begin, end, places) && pool_.sound(begin, end);
+  }
 
   bool put(QueuePlace<Cursor>& at, std::span<const std::byte> bytes) {
     if (!pool_.has_room_for(bytes.size())) return false;

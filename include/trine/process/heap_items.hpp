@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <type_traits>
 
 #include <trine/process/items.hpp>
@@ -25,6 +26,7 @@ class HeapItems : public SharedItems<T, B, N> {
  public:
   using typename Base::Cursor;
   static constexpr bool one_gate = true;
+  static constexpr std::string_view kind = "PriorityQueue";
   static constexpr bool many_at_once = false;  // the journal has one entry
 
   HeapItems(std::size_t capacity, Cursor&, Cursor&) noexcept : count_(Base::places(capacity)) {}
@@ -38,6 +40,13 @@ class HeapItems : public SharedItems<T, B, N> {
     requires(N == 0)
   {
     return order_.lie_at(slots_.lie_at(static_cast<std::byte*>(memory), count_), count_);
+  }
+
+  /// Whether what lies behind the state does lie between the two addresses: it may have been damaged.
+  [[nodiscard]] bool sound(const std::byte* begin, const std::byte* end, std::uint32_t places) const noexcept
+    requires(N == 0)
+  {
+    return count_ == places && slots_.lies_in(begin, end, count_) && order_.lies_in(begin, end, count_);
   }
 
   bool put(QueuePlace<Cursor>& at, const T& item) {

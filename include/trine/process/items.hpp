@@ -9,6 +9,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -51,6 +52,7 @@ class RingItems : public SharedItems<T, B, N> {
  public:
   using typename Base::Cursor;
   static constexpr bool one_gate = false;
+  static constexpr std::string_view kind = "Queue";
 
   RingItems(std::size_t capacity, Cursor&, Cursor&) noexcept : count_(std::bit_ceil(Base::places(capacity))) {}
 
@@ -63,6 +65,13 @@ class RingItems : public SharedItems<T, B, N> {
     requires(N == 0)
   {
     return slots_.lie_at(static_cast<std::byte*>(memory), count_);
+  }
+
+  /// Whether what lies behind the state does lie between the two addresses: it may have been damaged.
+  [[nodiscard]] bool sound(const std::byte* begin, const std::byte* end, std::uint32_t places) const noexcept
+    requires(N == 0)
+  {
+    return count_ == std::bit_ceil(places) && slots_.lies_in(begin, end, count_);
   }
 
   bool put(QueuePlace<Cursor>& at, const T& item) {
@@ -97,6 +106,7 @@ class StackItems : public SharedItems<T, B, N> {
  public:
   using typename Base::Cursor;
   static constexpr bool one_gate = true;
+  static constexpr std::string_view kind = "LifoQueue";
 
   StackItems(std::size_t capacity, Cursor&, Cursor&) noexcept : count_(Base::places(capacity)) {}
 
@@ -109,6 +119,13 @@ class StackItems : public SharedItems<T, B, N> {
     requires(N == 0)
   {
     return slots_.lie_at(static_cast<std::byte*>(memory), count_);
+  }
+
+  /// Whether what lies behind the state does lie between the two addresses: it may have been damaged.
+  [[nodiscard]] bool sound(const std::byte* begin, const std::byte* end, std::uint32_t places) const noexcept
+    requires(N == 0)
+  {
+    return count_ == places && slots_.lies_in(begin, end, count_);
   }
 
   bool put(QueuePlace<Cursor>& at, const T& item) {

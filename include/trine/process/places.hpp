@@ -39,6 +39,14 @@ class Places<P, 0> {
     return memory + (aligned - address) + count * sizeof(P);
   }
 
+  /// Whether there are `count` places, all of them between the two addresses: it may have been damaged.
+  [[nodiscard]] bool lies_in(const std::byte* begin, const std::byte* end, std::uint32_t count) const noexcept {
+    const auto start = reinterpret_cast<std::uintptr_t>(this) + static_cast<std::uintptr_t>(offset_);
+    const auto first = reinterpret_cast<std::uintptr_t>(begin);
+    const auto last = reinterpret_cast<std::uintptr_t>(end);
+    return size_ == count && start % alignof(P) == 0 && start >= first && start <= last && (last - start) / sizeof(P) >= count;
+  }
+
   [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
   P& operator[](std::uint32_t i) noexcept {
     return reinterpret_cast<P*>(reinterpret_cast<std::byte*>(this) + offset_)[i];

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <trine/os/calls.hpp>
+
+namespace trine::os {
+
+/// A process, as no other one has been since the machine started: process numbers come again, with another start.
+struct ProcessIdentity {
+  std::uint32_t pid = 0;
+  std::uint64_t start = 0;  ///< in clock ticks since the machine started
+
+  friend bool operator==(const ProcessIdentity&, const ProcessIdentity&) = default;
+};
+
+enum class Life { alive, dead, unknown };
+
+/// What a text file of the system says, up to a size that all those that are read here keep. Throws std::system_error.
+template <class Calls> std::string read_text(const std::string& path) {
+  const auto file = open_file<Calls>(path, O_RDONLY);
+  if (!file) fail_call("open", path);
+  std::array<char, 1024> text;
+  return std::string(text.data(), read_at(file, path, text.data(), text.size(), 0));
+}
+
+/// The `number`th word of /proc/PID/stat, counted from 1 as its manual does; from the third on, for the second may hold
+/// anything.
+inline std::string_view stat_word(std::string_view text, int number) {
+  const auto name_end = text.rfind(')');
+  text.remove_prefix(name_end == std::string_view::npos ? text.size() : name_end + 1);
+  for (int at = 2;; ++at) {
+    const auto begin = text.find_first_not_of(' ');
+    if (begin == std::string_view::npos) return {};
+    text.remove_prefix(begin);
+    const auto word = text.substr(0, text.find(' '));
+    if (at + 1 == number) return word;
+    text.remove_prefix(word.size());
+  }
+}
+
+inline std::uint64_t to_number(std::string_view text) {
+  std::uint64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+inline constexpr int stat_state = 3;
+inline constexpr int stat_threads = 20;
+inline constexpr int stat_start = 22;
+
+/// The calling process. Throws std::system_error where /proc is not mounted.
+template <class Calls = os::Calls> ProcessIdentity this_process() {
+  const std::string text = read_text<Calls>("/proc/self/stat");
+  return {.pid = static_cast<std::uint32_t>(::getpid()), .start = to_number(stat_word(text, stat_start))};
+}
+
+/// Whether that process still runs; unknown where /proc does not show the processes that this one sees.
+template <class Calls = os::Calls> Life life_of(const ProcessIdentity& process) {
+  std::array<char, 32> self;
+  const auto length = Calls::readlink("/proc/self", self.data(), self.size());
+  const auto me = static_cast<std::uint64_t>(::getpid());
+  if (length <= 0 || to_number({self.data(), static_cast<std::size_t>(length)}) != me) return Life::unknown;
+
+  const std::string path = "/proc/" + std::to_string(process.pid) + "/stat";
+  const auto file = open_file<Calls>(path, O_RDONLY);
+  if (!file) return errno == ENOENT || errno == ESRCH ? Life::dead : Life::unknown;
+  std::array<char, 1024> text;
+  const auto read = uninterrupted([&] { return Calls::pread(file.number(), text.data(), text.size(), 0); });
+  if (read < 0) return errno == ESRCH ? Life::dead : Life::unknown;
+  const std::string_view words(text.data(), static_cast<std::size_t>(read));
+  if (to_number(stat_word(words, stat_start)) != process.start) return Life::dead;
+  // A dead process that nobody has waited for; but the first thread of a living one may have ended as well.
+  const std::string_view state = stat_word(words, stat_state);
+  const bool ended = state == "Z" || state == "X";
+  return ended && to_number(stat_word(words, stat_threads)) <= 1 ? Life::dead : Life::alive;
+}
+
+/// The PID namespace of the calling process: the numbers of threads mean something within it alone.
+template <class Calls = os::Calls> std::uint64_t pid_namespace() {
+  struct stat status;
+  const char* const path = "/proc/self/ns/pid";
+  if (Calls::stat(path, &status) != 0) fail_call("stat", path);
+  return status.st_ino;
+}
+
+/// FNV-1a: the same on every compiler and machine.
+class Fnv1a {
+ public:
+  void add(std::string_view text) noexcept {
+    for (const char each : text) add_byte(static_cast<unsigned char>(each));
+  }
+  void add(std::uint64_t number) noexcept {
+    for (int shift = 0; shift < 64; shift += 8) add_byte(static_cast<unsigned char>(number >> shift));
+  }
+  [[nodiscard]] std::uint64_t value() const noexcept { return value_; }
+
+ private:
+  void add_byte(unsigned char byte) noexcept { value_ = (value_ ^ byte) * 0x100000001b3U; }
+
+  std::uint64_t value_ = 0xcbf29ce484222325U;
+};
+
+/// This boot of the machine, as a number that no other boot has.
+template <class Calls = os::Calls> std::uint64_t boot() {
+  Fnv1a hash;
+  hash.add(read_text<Calls>("/proc/sys/kernel/random/boot_id"));
+  return hash.value();
+}
+
+}  // namespace trine::os
