@@ -76,6 +76,9 @@ struct coroutines {
     return Words::vacate(owned, me, sleepers, count);
   }
   static void abandon(Owned& owned) { Words::abandon(owned); }
+  /// Whoever dies takes all others along.
+  static constexpr bool mortal = false;
+
   static void look_after(Owned& owned) noexcept { Words::look_after(owned); }
   static void wake(Word& word, std::uint32_t count) noexcept { coroutine::Words::wake(word, count); }
 
