@@ -12,6 +12,7 @@
 #include <trine/backend/shared_state.hpp>
 #include <trine/os/child_linux.hpp>
 #include <trine/os/robust_futex.hpp>
+#include <trine/os/socket_ends_linux.hpp>
 #include <trine/process/encoded_items.hpp>
 #include <trine/process/heap_items.hpp>
 #include <trine/process/items.hpp>
@@ -37,6 +38,9 @@ struct processes : Mortal<os::RobustFutex> {
 
   /// What lies inside such a state.
   using InPlace = shared_memory;
+
+  /// Who has the ends of a pipe.
+  using PipeEnds = os::SocketEnds;
 
   /// The elements of an array.
   template <class T>
