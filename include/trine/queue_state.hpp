@@ -84,13 +84,7 @@ struct QueueState {
   }
 
   Gate& put_gate() noexcept { return put_end.gate; }
-  Gate& get_gate() noexcept {
-    if constexpr (Items::one_gate) {
-      return put_end.gate;
-    } else {
-      return get_end.gate;
-    }
-  }
+  Gate& get_gate() noexcept { return (Items::one_gate ? put_end : get_end).gate; }
 
   /// Holds an end, publishes at the end of the scope how far its index has come, and wakes those who wait for that.
   class Holding {
@@ -212,6 +206,8 @@ struct QueueState {
     if (last && (done & sleepers) != 0) B::wake(finished, everyone);
     return true;
   }
+
+  void rouse() { put_end.waiting.wake_all(), get_end.waiting.wake_all(); }
 
   void shutdown(bool immediate) {
     shut(put_gate(), put_end);
