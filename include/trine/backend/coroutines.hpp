@@ -89,7 +89,8 @@ struct coroutines {
 
   template <Operation O>
   static Result<typename O::Result> run(O operation, const Until& until) {
-    if (operation.attempt()) [[likely]] return Awaiting<typename O::Result>(std::in_place, operation);
+    if (operation.attempt()) [[likely]]
+      return Awaiting<typename O::Result>(std::in_place, operation);
     return coroutine::await_later(std::move(operation), until);
   }
 
@@ -165,8 +166,7 @@ struct coroutines {
 };
 
 template <class T, class B>
-  requires Suspending<B>
-T Task<T, B>::run() && {
+requires Suspending<B> T Task<T, B>::run() && {
   Scheduler scheduler(B::scheduler_threads);
   return scheduler.run(std::move(*this));
 }

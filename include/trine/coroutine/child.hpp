@@ -32,7 +32,9 @@ class Child final : public Root, private Ready {
   [[nodiscard]] Ended<B> end_op() noexcept { return {&ended_}; }
   [[nodiscard]] bool finished() const noexcept { return ended_.load(std::memory_order_acquire) != 0; }
   /// Whether it came to its end, and was not cancelled.
-  [[nodiscard]] bool completed() const noexcept { return ended_.load(std::memory_order_acquire) == Ended<B>::completed_itself; }
+  [[nodiscard]] bool completed() const noexcept {
+    return ended_.load(std::memory_order_acquire) == Ended<B>::completed_itself;
+  }
 
   T take() { return task_->take(); }
 

@@ -71,9 +71,8 @@ class First final : public Pending<S>, private Waiting {
 
   template <class Call>
   static void visit(std::tuple<O...>& operations, std::size_t which, Call call) {
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-      ((which == I ? call(std::get<I>(operations)) : void()), ...);
-    }(std::index_sequence_for<O...>());
+    [&]<std::size_t... I>(std::index_sequence<I...>) { ((which == I ? call(std::get<I>(operations)) : void()), ...); }
+    (std::index_sequence_for<O...>());
   }
 
   bool rouse() noexcept override {

@@ -32,7 +32,9 @@ class Pending {
 
 /// Whether the wait for an operation goes on though its task was cancelled.
 template <class O>
-inline constexpr bool shielded = requires { typename O::Shielded; };
+inline constexpr bool shielded = requires {
+  typename O::Shielded;
+};
 
 /// The wait for one operation. Only who took its node out of the table touches it.
 template <class O>
