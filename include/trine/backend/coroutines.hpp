@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <atomic>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
+#include <thread>
 #include <tuple>
 #include <utility>
 
@@ -126,15 +128,24 @@ struct coroutines {
   /// What a TaskGroup starts: a task on the calling thread's scheduler.
   class Worker {
    public:
-    Worker() = default;
     /// `carried` has a task. Throws std::logic_error if no scheduler runs on this thread.
     template <class Carried>
     explicit Worker(Carried carried) {
       Scheduler* const scheduler = Scheduler::current();
       if (scheduler == nullptr) throw std::logic_error("trine: TaskGroup::spawn: no Scheduler runs on the calling thread");
-      scheduler->spawn(std::move(carried.task));
+      scheduler->spawn(std::move(carried.task), &gone_);
     }
-    void join() noexcept {}
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+
+    /// Blocks the thread, as a ShortLock does: the task has said that it has ended, and leaves what it said that with.
+    void join() const noexcept {
+      // Acquire: pairs with the release when the task is gone.
+      while (!gone_.load(std::memory_order_acquire)) std::this_thread::yield();
+    }
+
+   private:
+    std::atomic<bool> gone_{false};
   };
 
  private:

@@ -76,7 +76,7 @@ struct Mortal : Blocking<Os> {
 
   static void look_after(Owned& owned) { Os::look_after(owned); }
 
-  using ShortLock = ShortLockOver<Mortal, Os>;
+  using ShortLock = ShortLockWithLimits<Mortal, Os>;
 
   /// Where a thread begins to look for a place of its own: not all at the first one.
   static constexpr std::uint32_t spread = 16;
@@ -120,8 +120,9 @@ struct Mortal : Blocking<Os> {
       return count;
     }
 
-    [[nodiscard]] bool lost(std::uint32_t tag = 0) const {
+    [[nodiscard]] bool lost(std::uint32_t tag = 0) {
       bool lost = false;
+      for (std::uint32_t i = 0; i < top_.load(std::memory_order_relaxed) && i < most; ++i) Os::look_after(places_[i].owned);
       for_each(tag, [&lost](std::uint32_t word) { lost |= (word & owner_word::died) != 0; });
       return lost;
     }

@@ -145,7 +145,7 @@ class First final : public Pending<S>, private Waiting {
     if (!slept_) return;
     // Wakes that came for the others, and for this one while somebody had it, are passed on.
     for (std::size_t i = 0; i < count; ++i) {
-      if (i != first_ && nodes_[i].sleep.word != nullptr) table().wake(*nodes_[i].sleep.word, 1);
+      if ((i != first_ || failure_) && nodes_[i].sleep.word != nullptr) table().wake(*nodes_[i].sleep.word, 1);
     }
   }
 

@@ -71,10 +71,12 @@ class One final : public Pending<typename O::Result>, private Waiting {
 
   bool rouse() noexcept override {
     try {
-      node_.sleep = operation_.announce();
-      over_ = node_.sleep.needless();
+      const auto sleep = operation_.announce();
+      over_ = sleep.needless();
+      if (!over_) node_.sleep = sleep;
     } catch (...) {
       fail();
+      pass_on();
     }
     return over_;
   }

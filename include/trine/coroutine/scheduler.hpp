@@ -66,10 +66,12 @@ class Scheduler {
     return main.take();
   }
 
-  /// Begins a task, at the end of the line. What it returns is ignored; an exception comes out of run().
+  /// Begins a task, at the end of the line. What it returns is ignored; an exception comes out of run(). `gone` is set when
+  /// the task and all that belongs to it is gone.
   template <class T, class B>
-  void spawn(Task<T, B> task) {
+  void spawn(Task<T, B> task, std::atomic<bool>* gone = nullptr) {
     auto spawned = std::make_unique<coroutine::Detached<T, B>>(*this, std::move(task));
+    spawned->tell(gone);
     enlist(*spawned);
     post(static_cast<coroutine::Ready&>(*spawned.release()));
   }

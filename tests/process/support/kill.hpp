@@ -98,10 +98,12 @@ class Trial {
     if (const std::string text = child.trouble(); !text.empty()) trouble("a newcomer: " + text);
   }
 
-  /// Leads the victim as many instructions on as it is this trial's turn.
+  /// Leads the victim as many instructions on as it is this trial's turn, through a few sleeps at most.
   void step() {
-    while (steps_ < instructions_ && victim_->step() <= Tracee::Went::asleep) {
-      if (++steps_ > longest) return trouble("the operation does not end");
+    for (int sleeps = 0; steps_ < instructions_ && sleeps < 3; ++steps_) {
+      const Tracee::Went went = victim_->step();
+      if (went > Tracee::Went::asleep) break;
+      sleeps += went == Tracee::Went::asleep;
     }
   }
 
@@ -166,8 +168,6 @@ class Trial {
   [[nodiscard]] const std::string& where() const noexcept { return where_; }
 
  private:
-  static constexpr std::size_t longest = 100'000;
-
   static std::function<void()> with_warm_up(const std::function<void()>& body) {
     return [&body] {
       trine::os::Robust::self();
