@@ -32,9 +32,10 @@ struct Mortal : Blocking<Os> {
   static bool claim(Owned& owned, std::uint32_t& expected, std::uint32_t desired, std::memory_order order) {
     auto& self = Os::me();
     Os::make_room(self);
-    const typename Os::Noted noted(self, owned);
+    typename Os::Noted noted(self, owned);
     if (!owned.word.compare_exchange_strong(expected, desired, order, std::memory_order_relaxed)) return false;
     Os::link(self, owned);
+    noted.stay();
     return true;
   }
 
@@ -106,7 +107,7 @@ struct Mortal : Blocking<Os> {
       const std::uint32_t me = holder();
       for (std::uint32_t i = 0; i < most; ++i) {
         Owned& owned = places_[(me % spread + i) % most].owned;
-        if (!Os::owns(Os::me(), owned)) continue;
+        if (!owns(owned, me)) continue;
         // Sequentially consistent by the claim and the count around it; one who watches this place hears of it.
         vacate(owned, me, watched, everyone);
         return true;

@@ -34,19 +34,26 @@ struct Deadly : Sleeping {
   class Noted {
    public:
     Noted(Self& me, Owned& owned) : me_(me), before_(me.noted) {
+      if (before_ && before_->location == owned.word.location()) {
+        before_.reset();
+        return;
+      }
       Explorer::current().private_step();
       me_.noted = {&owned.word, owned.word.location()};
     }
     Noted(const Noted&) = delete;
     Noted& operator=(const Noted&) = delete;
     ~Noted() {
+      if (stays_ && !before_) return;
       Explorer::current().private_step();
       me_.noted = before_;
     }
+    void stay() noexcept { stays_ = true; }
 
    private:
     Self& me_;
     std::optional<OwnedWord> before_;
+    bool stays_ = false;
   };
 
   static void link(Self& me, Owned& owned) {

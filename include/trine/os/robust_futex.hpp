@@ -20,12 +20,12 @@ struct RobustFutex : LinuxFutex<FutexScope::machine> {
 
   /// Throws std::system_error if the caller owns too much already for all of it to be looked after.
   static void make_room(const Self& me) {
-    if (me.held >= Robust::most_held) [[unlikely]]
+    if (!Robust::has_room(me)) [[unlikely]]
       Robust::too_many();
   }
 
   /// Whether the caller has taken it and not freed it.
-  static bool owns(const Self& me, const Owned& owned) { return owned.proof.load(std::memory_order_relaxed) == me.proof; }
+  static bool owns(Self& me, const Owned& owned) { return Robust::owns(me, owned); }
 
   using Noted = Robust::Noted;
 
