@@ -11,6 +11,7 @@
 #include <trine/backend/mortal.hpp>
 #include <trine/backend/shared_state.hpp>
 #include <trine/os/child_linux.hpp>
+#include <trine/os/nursery_linux.hpp>
 #include <trine/os/robust_futex.hpp>
 #include <trine/process/encoded_items.hpp>
 #include <trine/process/heap_items.hpp>
@@ -24,6 +25,9 @@ namespace trine {
 struct processes : Mortal<os::RobustFutex> {
   /// What carries out a task of a TaskGroup.
   using Child = os::Child;
+
+  /// What makes the workers of a Pool.
+  using Nursery = os::Nursery;
 
   template <class T, std::size_t N>
   using FifoItems = typename ItemsBetweenProcesses<T, processes, N>::Fifo;
