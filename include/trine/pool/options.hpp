@@ -13,7 +13,7 @@ namespace trine {
 /// How the workers of a pool are.
 struct PoolOptions {
   /// Called once in each worker, before its first task. If it throws, every task of that worker fails with what it threw.
-  std::function<void()> initializer;
+  std::function<void()> initializer = nullptr;
 
   /// After so many tasks (calls of apply and submit, chunks of map) a worker makes place for a new one. 0: never.
   std::size_t max_tasks_per_worker = 0;
