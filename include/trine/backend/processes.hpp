@@ -12,6 +12,7 @@
 #include <trine/backend/shared_state.hpp>
 #include <trine/os/child_linux.hpp>
 #include <trine/os/mixed_futex.hpp>
+#include <trine/os/nursery_linux.hpp>
 #include <trine/os/robust_futex.hpp>
 #include <trine/os/socket_ends_linux.hpp>
 #include <trine/process/encoded_items.hpp>
@@ -32,6 +33,9 @@ struct processes : Mortal<os::RobustFutex> {
 
   /// For select(): the backends of which operations can be waited for together, and how.
   using Together = Blocking<os::MixedFutex>;
+
+  /// What makes the workers of a Pool.
+  using Nursery = os::Nursery;
 
   template <class T, std::size_t N>
   using FifoItems = typename ItemsBetweenProcesses<T, processes, N>::Fifo;
