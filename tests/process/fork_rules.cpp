@@ -26,7 +26,7 @@
 #include <trine/semaphore.hpp>
 #include <trine/shared_lock.hpp>
 
-#include "process/support/children.hpp"
+#include "process/killing/children.hpp"
 
 namespace {
 

@@ -16,8 +16,8 @@
 #include <trine/lock.hpp>
 #include <trine/recursive_lock.hpp>
 
-#include "process/support/guarded.hpp"
-#include "process/support/kill.hpp"
+#include "process/killing/guarded.hpp"
+#include "process/killing/kill.hpp"
 
 namespace {
 

@@ -20,8 +20,8 @@
 #include <trine/semaphore.hpp>
 #include <trine/shared_lock.hpp>
 
-#include "process/support/guarded.hpp"
-#include "process/support/kill_storm.hpp"
+#include "process/killing/guarded.hpp"
+#include "process/killing/kill_storm.hpp"
 
 namespace {
 

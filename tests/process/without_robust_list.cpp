@@ -18,8 +18,8 @@
 #include <trine/semaphore.hpp>
 #include <trine/shared_lock.hpp>
 
-#include "process/support/children.hpp"
-#include "process/support/guarded.hpp"
+#include "process/killing/children.hpp"
+#include "process/killing/guarded.hpp"
 
 namespace {
 

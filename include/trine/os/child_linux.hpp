@@ -93,6 +93,9 @@ class Child {
   /// forgotten by the system.
   std::optional<int> ended() { return look(WNOHANG); }
 
+  /// The same, and waits for that.
+  int wait() { return *look(0); }
+
   /// Sleeps until it has ended, but for 2 ms at most.
   void sleep_a_moment() const noexcept {
     const File<Calls> own(sentinel_ ? -1 : open_sentinel());

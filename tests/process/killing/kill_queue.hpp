@@ -15,8 +15,8 @@
 #include <trine/error.hpp>
 #include <trine/type_text.hpp>
 
-#include "process/support/kill.hpp"
-#include "process/support/queues.hpp"
+#include "process/killing/kill.hpp"
+#include "process/killing/queues.hpp"
 
 namespace trine_test {
 

@@ -25,8 +25,8 @@
 
 #include <trine/backend/processes.hpp>
 
-#include "process/support/children.hpp"
-#include "process/support/tracee.hpp"
+#include "process/killing/children.hpp"
+#include "process/killing/tracee.hpp"
 
 namespace trine_test {
 

@@ -19,7 +19,7 @@
 #include <thread>
 #include <vector>
 
-#include "process/support/children.hpp"
+#include "process/killing/children.hpp"
 
 namespace trine_test {
 
