@@ -244,7 +244,7 @@ inline Swept sweep_instructions(const char* name, const std::function<void(Trial
 }
 
 /// The same; any hang or trouble fails the test.
-inline void sweep(const char* name, const std::function<void(Trial&)>& trial, std::size_t usual = 100) {
+inline void sweep(const char* name, const std::function<void(Trial&)>& trial, std::size_t usual = 64) {
   const Swept swept = sweep_instructions(name, trial, usual, 5);
   EXPECT_EQ(swept.hangs, 0U) << name << "\n" << swept.first_troubles;
   EXPECT_EQ(swept.troubles, 0U) << name << "\n" << swept.first_troubles;
