@@ -90,7 +90,7 @@ class Writer {
     } else if constexpr (is_vector<T>) {
       items(value);
     } else if constexpr (is_tuple<T>) {
-      std::apply([this](const auto&... each) { (put(each), ...); }, value);
+      std::apply([this](const auto&... each) { (this->put(each), ...); }, value);
     } else {
       static_assert(
           requires { sizeof(Codec<T>); },
