@@ -112,6 +112,7 @@ concept Backend = requires(typename B::Word& word, typename B::Owned& owned, typ
   { B::run(archetype::Nothing<B>{}, until) } -> std::same_as<typename B::template Result<bool>>;
   B::wake(word, number);
   {B::repeat(archetype::Step{}, archetype::Step{})};
+  { B::mortal } -> std::convertible_to<bool>;
   // identity and ownership
   { B::self() } -> std::same_as<std::uint32_t>;
   { B::holder() } -> std::same_as<std::uint32_t>;

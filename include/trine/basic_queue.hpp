@@ -16,6 +16,7 @@
 #include <trine/error.hpp>
 #include <trine/queue_join.hpp>
 #include <trine/queue_operations.hpp>
+#include <trine/queue_ready.hpp>
 #include <trine/queue_state.hpp>
 #include <trine/until.hpp>
 
@@ -44,6 +45,7 @@ class BasicQueue {
   using PutOperation = QueuePut<T&&, Items, B>;
   using CopyOperation = QueuePut<const T&, Items, B>;
   using JoinOperation = QueueJoin<Items, B>;
+  using ReadyOperation = QueueReady<Items, B>;
   using GetManyOperation = QueueGetMany<T, Items, B>;
   class iterator;
 
@@ -85,10 +87,10 @@ class BasicQueue {
   typename B::template Result<T> get() { return B::run(get_op(), Until::forever()); }
 
   /// The same; nothing when it gave up.
-  typename B::template Result<std::optional<T>> get(const Until& until) { return B::run(TimedGetOperation(*state_), until); }
+  typename B::template Result<std::optional<T>> get(const Until& until) { return B::run(timed_get_op(), until); }
 
   /// Takes an item out if there is one.
-  std::optional<T> try_get() { return at_once(TimedGetOperation(*state_)); }
+  std::optional<T> try_get() { return at_once(timed_get_op()); }
 
   /// Waits for an item and takes up to n out at once; none when it gave up.
   typename B::template Result<std::vector<T>> get_many(std::size_t n, const Until& until = Until::forever()) {
@@ -120,8 +122,15 @@ class BasicQueue {
   [[nodiscard]] PutOperation put_op(T&& item) { return {*state_, std::move(item)}; }
   [[nodiscard]] CopyOperation put_op(const T& item) { return {*state_, item}; }
   [[nodiscard]] GetOperation get_op() noexcept { return GetOperation(*state_); }
+  [[nodiscard]] TimedGetOperation timed_get_op() noexcept { return TimedGetOperation(*state_); }
   [[nodiscard]] GetManyOperation get_many_op(std::size_t n) noexcept { return GetManyOperation(*state_, n); }
   [[nodiscard]] JoinOperation join_op() noexcept { return JoinOperation(*state_); }
+
+  /// Waits until get() would not wait: there is an item, or the queue was shut down. Takes nothing.
+  [[nodiscard]] ReadyOperation ready_op() noexcept { return ReadyOperation(*state_); }
+
+  /// Wakes all who wait: for those among them who wait for something else as well, and look at that when they look anew.
+  void rouse() { state_->rouse(); }
 
   /// Not for select(): it may have put a part when it gives up.
   template <std::ranges::input_range R>

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <atomic>
 #include <cstddef>
-#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <functional>
-#include <iostream>
 #include <list>
 #include <optional>
 #include <stop_token>
@@ -16,35 +13,16 @@
 #include <thread>
 #include <tuple>
 #include <type_traits>
-#include <typeinfo>
 #include <utility>
 
 #include <trine/backend.hpp>
 #include <trine/backend/threads.hpp>
+#include <trine/child.hpp>
 #include <trine/error.hpp>
 #include <trine/event.hpp>
-#include <trine/task.hpp>
 #include <trine/until.hpp>
 
 namespace trine {
-
-/// What a child of a group tells its parent.
-template <class B>
-struct ChildReport {
-  static constexpr std::size_t most_text = 2000;
-
-  typename B::Owned alive;  // owned by the child while it runs, so that its end is noticed
-  typename B::template Atomic<std::uint32_t> failed{0};
-  char type[200] = {};
-  char text[most_text] = {};
-
-  void fail(const char* what_type, const char* what) noexcept {
-    std::snprintf(type, sizeof type, "%s", what_type);
-    std::snprintf(text, sizeof text, "%s", what);
-    // Release: pairs with the acquire of the parent, which reads the text.
-    failed.store(1, std::memory_order_release);
-  }
-};
 
 template <class B = threads>
 class TaskGroup;
@@ -76,9 +54,7 @@ class TaskGroup<B> {
   void spawn(F&& function, A&&... arguments) {
     std::tuple<std::unwrap_ref_decay_t<A>...> with(std::forward<A>(arguments)...);
     Children started;
-    Member& member = started.emplace_back();
-    std::cout.flush();
-    member.child = B::Child::start([&] { return run_as_child(*member.report, function, with); });
+    started.emplace_back().fork([&](auto& report) { return run_as_child(report, function, with); });
     children_.splice(children_.end(), started);
   }
 
@@ -111,56 +87,30 @@ class TaskGroup<B> {
   }
 
  private:
-  struct Member {
-    typename B::template Storage<ChildReport<B>> report;
-    typename B::Child child;
-  };
-  using Children = std::list<Member>;
+  using Children = std::list<ReportingChild<B>>;
 
   // In the child: the parent's children are not its own.
   template <class F, class Arguments>
   int run_as_child(ChildReport<B>& report, F& function, Arguments& arguments) noexcept {
     in_child_ = true;
     (void)std::exchange(children_, {}).size();
-    std::uint32_t nobody = 0;
-    B::claim(report.alive, nobody, B::holder(), std::memory_order_acquire);
-    B::wake(report.alive.word, everyone);  // who waits for its end looks at the word anew
-    try {
-      perform(function, arguments);
+    return report.guard([&] {
+      perform(function, std::move(arguments));
       join();
-      std::cout.flush();
       return EXIT_SUCCESS;
-    } catch (const RemoteError& e) {
-      report.fail(e.type().c_str(), e.what() + e.type().size() + 2);  // what comes after the type
-    } catch (const std::exception& e) {
-      report.fail(typeid(e).name(), e.what());
-    } catch (...) {
-      report.fail("", "something that is not a std::exception was thrown");
-    }
-    std::cout.flush();
-    return EXIT_FAILURE;
-  }
-
-  template <class F, class Arguments>
-  static void perform(F& function, Arguments& arguments) {
-    using R = decltype(std::apply(function, std::move(arguments)));
-    if constexpr (task::Lazy<R>) {
-      trine::run(std::apply(function, std::move(arguments)));
-    } else {
-      std::apply(function, std::move(arguments));
-    }
+    });
   }
 
   // Lets go of the children that have ended.
   void reap() {
-    children_.remove_if([this](Member& member) {
-      const std::optional<int> code = member.child.ended();
-      if (code) note(*member.report, *code);
+    children_.remove_if([this](ReportingChild<B>& child) {
+      const std::optional<int> code = child.ended();
+      if (code) note(child.report(), *code);
       return code.has_value();
     });
   }
 
-  void note(ChildReport<B>& report, int code) {
+  void note(const ChildReport<B>& report, int code) {
     if (code == EXIT_SUCCESS) return;
     if (!failure_) failure_ = failure(report, code);
     request_stop();
@@ -195,21 +145,8 @@ class TaskGroup<B>::JoinOperation : public OperationOf<bool, B> {
   }
 
   Sleep<typename B::Word> announce() {
-    constexpr std::uint32_t sleepers = 1U << 31;
-    while (!attempt()) {
-      auto& alive = group_->children_.front().report->alive;
-      B::look_after(alive);
-      std::uint32_t seen = alive.word.load(std::memory_order_acquire);
-      if ((seen & owner_word::died) != 0) {
-        group_->children_.front().child.wait();  // it is on its way out
-        continue;
-      }
-      if (seen == 0 || (seen & sleepers) != 0 ||
-          alive.word.compare_exchange_strong(seen, seen | sleepers, std::memory_order_acq_rel, std::memory_order_acquire)) {
-        return {&alive.word, seen == 0 ? 0 : seen | sleepers};
-      }
-    }
-    return {};
+    if (attempt()) return {};
+    return group_->children_.front().sleep();
   }
 
   bool result() {

@@ -57,12 +57,16 @@ class Condition {
   }
 
   /// Waits until `predicate()` is true, which is called with the lock held; returns what it said last. The limit is one
-  /// for the whole.
+  /// for the whole. Where participants may die it is called now and then without a notification: one who has changed the
+  /// data may have died before it could notify.
   template <class L, class Predicate>
     requires requires(Predicate& predicate) { predicate() ? 1 : 0; }
   auto wait(Guard<L>& held, Predicate predicate, const Until& until = Until::forever()) {
     if (!held) fail<NotLocked>();
-    return B::repeat([this, &held, limit = until.started()] { return wait(held, limit); }, std::move(predicate));
+    const auto step = [this, &held, limit = until.started()] {
+      return B::run(WaitOperation<L>(*state_, held, B::mortal), limit);
+    };
+    return B::repeat(step, std::move(predicate));
   }
 
   /// Wakes n of those who wait. Throws std::invalid_argument if n is negative.
@@ -112,7 +116,8 @@ class Condition<B>::WaitOperation : public OperationOf<bool, B> {
   static constexpr bool selectable = false;
   static constexpr bool owned_by_thread = L::LockOperation::owned_by_thread;
 
-  WaitOperation(State& state, Guard<L>& held) noexcept : state_(&state), held_(&held) {}
+  /// `once`: after one sleep it goes on as if it had been notified.
+  WaitOperation(State& state, Guard<L>& held, bool once = false) noexcept : state_(&state), held_(&held), once_(once) {}
 
   bool attempt() {
     switch (phase_) {
@@ -130,7 +135,10 @@ class Condition<B>::WaitOperation : public OperationOf<bool, B> {
   Sleep<Word> announce() {
     if (phase_ == Phase::fresh) begin();
     if (phase_ == Phase::waiting) {
-      if (!notified()) return {&state_->sequence, seen_};
+      if (!notified() && !(once_ && announced_)) {
+        announced_ = true;
+        return {&state_->sequence, seen_};
+      }
       relock(true);
     }
     const auto sleep = relocking_->announce();
@@ -189,6 +197,8 @@ class Condition<B>::WaitOperation : public OperationOf<bool, B> {
   std::uint32_t depth_ = 0;
   Phase phase_ = Phase::fresh;
   bool notified_ = false;
+  bool once_;
+  bool announced_ = false;
   std::optional<typename L::LockOperation> relocking_;
 };
 

@@ -27,8 +27,8 @@ namespace trine {
 /// release of a Permit between processes, which must have returned. Anyone may release. A release over the maximum throws
 /// ReleasedTooManyTimes, and nothing is released. Fairness is as with Lock. Constant time; uncontended acquire and release
 /// are one atomic read-modify-write each. Deaths: between processes a permit() comes back when its holder dies; what
-/// acquire() took does not, for nobody knows whose it is. At most 127 such permits can be held at a time, and the thread
-/// that took one gives it back.
+/// acquire() took does not, for nobody knows whose it is. There are at most 65535 permits then; 127 such
+/// can be held at a time, and the thread that took one gives it back.
 template <class B = threads>
 class Semaphore {
   struct State;

@@ -6,6 +6,7 @@
 #include <exception>
 #include <functional>
 #include <list>
+#include <optional>
 #include <stop_token>
 #include <system_error>
 #include <tuple>
@@ -83,7 +84,7 @@ class TaskGroup {
 
  private:
   struct Started {
-    typename B::Worker worker;
+    std::optional<typename B::Worker> worker;  // which need not be movable
     bool started = false;
   };
   using Workers = std::list<Started>;
@@ -137,7 +138,7 @@ class TaskGroup {
     Workers finished;
     gate_.lock();
     try {
-      started.front().worker = typename B::Worker(std::move(carried));
+      started.front().worker.emplace(std::move(carried));
     } catch (const std::system_error& e) {
       gate_.unlock();
       throw std::system_error(e.code(), "trine: TaskGroup::spawn: a worker could not be started");
@@ -172,7 +173,7 @@ class TaskGroup {
   }
 
   static void join_all(Workers workers) {
-    for (Started& each : workers) each.worker.join();
+    for (Started& each : workers) each.worker->join();
   }
 
   void collect() {

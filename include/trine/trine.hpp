@@ -11,9 +11,11 @@
 #include <trine/coroutine/gather.hpp>
 #include <trine/coroutine/when_any.hpp>
 #include <trine/event.hpp>
+#include <trine/future.hpp>
 #include <trine/latch.hpp>
 #include <trine/lifo_queue.hpp>
 #include <trine/lock.hpp>
+#include <trine/pool.hpp>
 #include <trine/priority_queue.hpp>
 #include <trine/queue.hpp>
 #include <trine/recursive_lock.hpp>

@@ -459,7 +459,7 @@ TYPED_TEST(BarrierTest, parties_pass_under_limits_that_do_not_come) {
       trine::TaskGroup<B> group;
       group.spawn(
           [](trine::Barrier<B>& joint, std::atomic<std::ptrdiff_t>& outcome) -> trine::Task<void, B> {
-            co_await linger<B>();
+            co_await loiter<B>();
             outcome = co_await pass<B>(joint);
           },
           std::ref(barrier), std::ref(outcomes.places[0]));
@@ -505,7 +505,7 @@ TYPED_TEST(BarrierTest, a_limit_of_the_call_replaces_the_default) {
         std::ref(hasty), std::ref(patient));
     const bool inside = co_await becomes<B>([&] { return hasty.waiting() == 1; });
     EXPECT_TRUE(inside);
-    co_await linger<B>(moment * 3);
+    co_await loiter<B>(moment * 3);
     EXPECT_EQ(hasty.waiting(), 1);
     EXPECT_FALSE(hasty.broken());
     const std::ptrdiff_t second = co_await pass<B>(hasty, plenty);
@@ -577,7 +577,7 @@ TYPED_TEST(BarrierTest, abort_that_races_with_the_last_arrival_is_the_same_for_a
       Outcomes<3> outcomes;
       trine::TaskGroup<B> group;
       spawn_parties(group, barrier, outcomes);
-      if (round % 3 != 0) co_await linger<B>(std::chrono::microseconds{round});
+      if (round % 3 != 0) co_await loiter<B>(std::chrono::microseconds{round});
       barrier.abort();
       const bool joined = co_await group.join(plenty);
       EXPECT_TRUE(joined);

@@ -721,7 +721,7 @@ trine::Task<void, B> consume_simple(Simple<B>& simple, How how) {
     if (how == How::in_time) n = co_await simple.queue.get(std::chrono::microseconds{100});
     if (n == Simple<B>::sentinel) co_return;
     if (n) ++simple.got[static_cast<std::size_t>(*n)];
-    if (!n) co_await linger<B>();
+    if (!n) co_await loiter<B>();
   }
 }
 

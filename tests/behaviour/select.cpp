@@ -246,7 +246,7 @@ TYPED_TEST(SelectTest, of_every_kind_does_the_one_that_becomes_possible) {
         } else {
           others.spawn(
               [](Everything<B>& a, std::size_t which) -> trine::Task<void, B> {
-                co_await linger<B>();
+                co_await loiter<B>();
                 a.allow(which);
               },
               std::ref(all), kind);
@@ -311,7 +311,7 @@ TYPED_TEST(SelectTest, the_same_object_twice_gives_one) {
     trine::TaskGroup<B> group;
     group.spawn(
         [](trine::Queue<int, B>& q) -> trine::Task<void, B> {
-          co_await linger<B>();
+          co_await loiter<B>();
           co_await q.put(3);
         },
         std::ref(queue));
@@ -361,7 +361,7 @@ TYPED_TEST(SelectTest, throws_the_error_of_the_one_that_was_done) {
     trine::TaskGroup<B> group;
     group.spawn(
         [](trine::Queue<int, B>& q) -> trine::Task<void, B> {
-          co_await linger<B>();
+          co_await loiter<B>();
           q.shutdown();
         },
         std::ref(queue));

@@ -111,7 +111,7 @@ TYPED_TEST(SemaphoreTest, waits_under_limits_that_do_not_come) {
       trine::TaskGroup<B> group;
       group.spawn(
           [](trine::Semaphore<B>& given) -> trine::Task<void, B> {
-            co_await linger<B>();
+            co_await loiter<B>();
             given.release();
           },
           std::ref(semaphore));
@@ -236,7 +236,7 @@ trine::Task<void, B> visit(Room<B>& room, int seed) {
     while (most < now && !room.most.compare_exchange_weak(most, now)) {
     }
     ++room.visits;
-    if (i % 8 == 0) co_await linger<B>(std::chrono::microseconds{20});
+    if (i % 8 == 0) co_await loiter<B>(std::chrono::microseconds{20});
     --room.inside;
     room.semaphore.release();
   }

@@ -125,7 +125,8 @@ TYPED_TEST(GatherTest, WhenAnyReturnsTheFirstAndEndsTheOthers) {
     Event<B> go;
     go.set();
     Visits visits;
-    auto first = co_await trine::when_any(waits_for_ever<B>(never, visits), number<B>(7, go), waits_for_ever<B>(never, visits));
+    auto first =
+        co_await trine::when_any(waits_for_ever<B>(never, visits), number<B>(7, go), waits_for_ever<B>(never, visits));
     EXPECT_EQ(first.index(), 1U);
     EXPECT_EQ(first.template get<1>(), 7);
     EXPECT_EQ(visits.left, visits.entered);

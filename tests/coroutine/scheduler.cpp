@@ -293,7 +293,7 @@ TEST(Scheduler, DestroysTasksWhereTheyWait) {
     for (int n = 0; n < 20; ++n) scheduler.spawn(waiter(n % 5));
     scheduler.post([&] { scheduler.stop(); });
     scheduler.run();
-    slots.release();  // one of them is in line when the scheduler goes
+    slots.release();             // one of them is in line when the scheduler goes
     scheduler.spawn(waiter(0));  // and one never began
   }
   EXPECT_EQ(visits.entered, 20);

@@ -176,7 +176,8 @@ TEST_P(Stress, ConditionWithLimits) {
         ++items;
         changed.notify();
       } else {
-        while (!co_await changed.wait(held, [&] { return items > 0; }, some_time(i))) {
+        while (!co_await changed.wait(
+            held, [&] { return items > 0; }, some_time(i))) {
         }
         --items;
         ++taken;

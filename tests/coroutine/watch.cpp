@@ -237,8 +237,7 @@ TYPED_TEST(WatchTest, IsOneOfSeveralInASelect) {
           of_coroutines.set();
         }
       });
-      const auto first =
-          co_await trine::select(scheduler.watch_op(of_threads.wait_op()), of_coroutines.wait_op(), plenty);
+      const auto first = co_await trine::select(scheduler.watch_op(of_threads.wait_op()), of_coroutines.wait_op(), plenty);
       EXPECT_EQ(first.index(), round % 2 == 0 ? 0U : 1U);
     }
     Event<> never;
@@ -305,7 +304,9 @@ TYPED_TEST(WatchTest, NoThreadIsStartedForIt) {
 }
 
 template <class O>
-concept CanBeWatched = requires(Scheduler& scheduler, O operation) { scheduler.watch(std::move(operation)); };
+concept CanBeWatched = requires(Scheduler& scheduler, O operation) {
+  scheduler.watch(std::move(operation));
+};
 
 /// A backend whose locks belong to the thread.
 struct owning : across {

@@ -235,7 +235,7 @@ TEST(ModelShortLockMutant, WakeDropped) {
 }
 // The last look: it finds the lock still taken, whatever it holds.
 TEST(ModelShortLockMutant, LastLookDropped) {
-  caught_two({.file = "/short_lock.hpp", .function = "::lock_slowly(", .op = Op::load, .said = [](std::uint32_t) { return 1U; }},
+  caught_two({.file = "/short_lock.hpp", .function = "::sleep(", .op = Op::load, .said = [](std::uint32_t) { return 1U; }},
              two_parties<mutated>, "deadlock");
 }
 

@@ -70,10 +70,11 @@ struct Owned {
 
 TEST_F(Fork, WhatTheForkingThreadOwnsIsNotItsChilds) {
   Owned owned;
-  trine::Event<B> given_back;
+  trine::Event<B> looked, given_back;
   owned.take();
   Child child([&] {
     owned.cannot_be_given_back();
+    looked.set();
     check(given_back.wait(in_time));
     check(owned.is_free());
     // What the child takes itself is its own.
@@ -84,6 +85,7 @@ TEST_F(Fork, WhatTheForkingThreadOwnsIsNotItsChilds) {
     owned.lock.unlock();
     return 0;
   });
+  EXPECT_TRUE(looked.wait(in_time));
   EXPECT_TRUE(owned.is_taken());
   owned.give_back();
   given_back.set();

@@ -15,7 +15,7 @@
 #include <trine/barrier.hpp>
 #include <trine/error.hpp>
 
-#include "process/support/kill.hpp"
+#include "process/killing/kill.hpp"
 
 namespace {
 

@@ -12,8 +12,8 @@
 #include <cerrno>
 #include <cstdint>
 
-#include "process/support/guarded.hpp"
-#include "process/support/kill.hpp"
+#include "process/killing/guarded.hpp"
+#include "process/killing/kill.hpp"
 
 namespace {
 

@@ -17,8 +17,8 @@
 #include <trine/lock.hpp>
 #include <trine/recursive_lock.hpp>
 
-#include "process/support/guarded.hpp"
-#include "process/support/kill.hpp"
+#include "process/killing/guarded.hpp"
+#include "process/killing/kill.hpp"
 
 namespace {
 
@@ -32,7 +32,7 @@ class KillLock : public Kills {
 
   // The word is the same: fewer kills for the second of the two.
   static constexpr bool recursive = requires(L & lock) { lock.depth(); };
-  static constexpr std::size_t most = recursive ? 40 : 120;
+  static constexpr std::size_t most = recursive ? 24 : 80;
 
   static std::string named(const std::string& scenario) {
     return std::string(recursive ? "RecursiveLock: " : "Lock: ") + scenario;

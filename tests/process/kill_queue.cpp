@@ -6,7 +6,7 @@
 
 #include <functional>
 
-#include "process/support/kill_queue.hpp"
+#include "process/killing/kill_queue.hpp"
 
 namespace trine_test {
 namespace {

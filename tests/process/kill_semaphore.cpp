@@ -15,7 +15,7 @@
 #include <trine/error.hpp>
 #include <trine/semaphore.hpp>
 
-#include "process/support/kill.hpp"
+#include "process/killing/kill.hpp"
 
 namespace {
 

@@ -10,8 +10,8 @@
 #include <trine/error.hpp>
 #include <trine/shared_lock.hpp>
 
-#include "process/support/guarded.hpp"
-#include "process/support/kill.hpp"
+#include "process/killing/guarded.hpp"
+#include "process/killing/kill.hpp"
 
 namespace {
 

@@ -16,8 +16,8 @@
 #include <trine/lock.hpp>
 #include <trine/recursive_lock.hpp>
 
-#include "process/support/guarded.hpp"
-#include "process/support/kill.hpp"
+#include "process/killing/guarded.hpp"
+#include "process/killing/kill.hpp"
 
 namespace {
 
@@ -267,7 +267,7 @@ class KillCondition : public Kills {
     const bool recursive = requires(L & lock) { lock.depth(); };
     const std::string name = std::string(recursive ? "Condition (RecursiveLock): " : "Condition: ") + scenario;
     sweep(
-        name.c_str(), [&body](Trial& trial) { body(trial, trial.make<Data>()); }, recursive ? 40 : 120);
+        name.c_str(), [&body](Trial& trial) { body(trial, trial.make<Data>()); }, recursive ? 24 : 80);
   }
 
   static std::function<void()> taker(Data& data) {

@@ -20,8 +20,8 @@
 #include <trine/priority_queue.hpp>
 #include <trine/queue.hpp>
 
-#include "process/support/kill_storm.hpp"
-#include "process/support/queues.hpp"
+#include "process/killing/kill_storm.hpp"
+#include "process/killing/queues.hpp"
 
 namespace {
 

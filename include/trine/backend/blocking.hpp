@@ -49,6 +49,9 @@ struct Blocking {
   template <class T>
   using Attached = std::unique_ptr<T>;
 
+  /// Whether one who takes part may die and leave the others behind.
+  static constexpr bool mortal = false;
+
   /// A word that says who owns something. Nobody dies here without taking all others along: a plain word will do.
   struct Owned {
     Word word{0};

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <atomic>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
+#include <thread>
 #include <tuple>
 #include <utility>
 
@@ -74,6 +76,9 @@ struct coroutines {
     return Words::vacate(owned, me, sleepers, count);
   }
   static void abandon(Owned& owned) { Words::abandon(owned); }
+  /// Whoever dies takes all others along.
+  static constexpr bool mortal = false;
+
   static void look_after(Owned& owned) noexcept { Words::look_after(owned); }
   static void wake(Word& word, std::uint32_t count) noexcept { coroutine::Words::wake(word, count); }
 
@@ -84,7 +89,8 @@ struct coroutines {
 
   template <Operation O>
   static Result<typename O::Result> run(O operation, const Until& until) {
-    if (operation.attempt()) [[likely]] return Awaiting<typename O::Result>(std::in_place, operation);
+    if (operation.attempt()) [[likely]]
+      return Awaiting<typename O::Result>(std::in_place, operation);
     return coroutine::await_later(std::move(operation), until);
   }
 
@@ -123,15 +129,24 @@ struct coroutines {
   /// What a TaskGroup starts: a task on the calling thread's scheduler.
   class Worker {
    public:
-    Worker() = default;
     /// `carried` has a task. Throws std::logic_error if no scheduler runs on this thread.
     template <class Carried>
     explicit Worker(Carried carried) {
       Scheduler* const scheduler = Scheduler::current();
       if (scheduler == nullptr) throw std::logic_error("trine: TaskGroup::spawn: no Scheduler runs on the calling thread");
-      scheduler->spawn(std::move(carried.task));
+      scheduler->spawn(std::move(carried.task), &gone_);
     }
-    void join() noexcept {}
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+
+    /// Blocks the thread, as a ShortLock does: the task has said that it has ended, and leaves what it said that with.
+    void join() const noexcept {
+      // Acquire: pairs with the release when the task is gone.
+      while (!gone_.load(std::memory_order_acquire)) std::this_thread::yield();
+    }
+
+   private:
+    std::atomic<bool> gone_{false};
   };
 
  private:
@@ -151,8 +166,7 @@ struct coroutines {
 };
 
 template <class T, class B>
-  requires Suspending<B>
-T Task<T, B>::run() && {
+requires Suspending<B> T Task<T, B>::run() && {
   Scheduler scheduler(B::scheduler_threads);
   return scheduler.run(std::move(*this));
 }

@@ -20,6 +20,7 @@ namespace trine {
 template <class Os>
 struct Mortal : Blocking<Os> {
   using Word = typename Os::Word;
+  static constexpr bool mortal = true;
 
   /// A word whose owner's death is noticed.
   using Owned = typename Os::Owned;
@@ -76,7 +77,7 @@ struct Mortal : Blocking<Os> {
 
   static void look_after(Owned& owned) { Os::look_after(owned); }
 
-  using ShortLock = ShortLockOver<Mortal, Os>;
+  using ShortLock = ShortLockWithLimits<Mortal, Os>;
 
   /// Where a thread begins to look for a place of its own: not all at the first one.
   static constexpr std::uint32_t spread = 16;
@@ -120,8 +121,9 @@ struct Mortal : Blocking<Os> {
       return count;
     }
 
-    [[nodiscard]] bool lost(std::uint32_t tag = 0) const {
+    [[nodiscard]] bool lost(std::uint32_t tag = 0) {
       bool lost = false;
+      for (std::uint32_t i = 0; i < top_.load(std::memory_order_relaxed) && i < most; ++i) Os::look_after(places_[i].owned);
       for_each(tag, [&lost](std::uint32_t word) { lost |= (word & owner_word::died) != 0; });
       return lost;
     }
@@ -194,11 +196,13 @@ struct Mortal : Blocking<Os> {
   /// there is no moment at which the word and the places together do not tell who holds what.
   ///
   /// | bits of the word | meaning |
-  /// | 1-7 | the place that is to be turned, plus one; 0: none |
-  /// | 8   | what it is to be turned to: 1 held, 0 free |
+  /// | 1-7  | the place that is to be turned, plus one; 0: none |
+  /// | 8-15 | the count that it is to be turned to, modulo 256: odd held, even free |
+  /// One who looks at the word and goes on only when the same place has been turned exactly a multiple of 256 times more, and
+  /// the word is the same, may take the name out too early; that does harm only if the place's owner dies at that moment.
   class Escrow {
    public:
-    static constexpr std::uint32_t bits = 8;
+    static constexpr std::uint32_t bits = 15;
     static constexpr std::uint32_t most = Os::most_permits;
 
     class Ticket {
@@ -214,9 +218,11 @@ struct Mortal : Blocking<Os> {
         if (place_ != 0) vacate(escrow.places_[place_ - 1].owned, holder(), 0, 0);
         place_ = 0;
       }
-      [[nodiscard]] bool mine(Escrow& escrow) const { return Os::owns(Os::me(), escrow.places_[place_ - 1].owned); }
-      [[nodiscard]] std::uint32_t taking() const noexcept { return name_of(place_) | to_held; }
-      [[nodiscard]] std::uint32_t giving() const noexcept { return name_of(place_); }
+      [[nodiscard]] bool mine(Escrow& escrow) const {
+        return Os::owns(Os::me(), escrow.places_[place_ - 1].owned);
+      }
+      [[nodiscard]] std::uint32_t taking() const noexcept { return turning(place_, turn_); }
+      [[nodiscard]] std::uint32_t giving() const noexcept { return turning(place_, turn_ + 1); }
 
      private:
       bool find(Escrow& escrow) {
@@ -227,32 +233,36 @@ struct Mortal : Blocking<Os> {
           std::uint32_t seen = 0;
           if (!claim(escrow.places_[at].owned, seen, me, std::memory_order_acquire)) continue;
           place_ = at + 1;
+          turn_ = escrow.places_[at].turns.load(std::memory_order_relaxed) | 1;
           return true;
         }
         return false;
       }
 
       std::uint32_t place_ = 0;  // plus one
+      std::uint32_t turn_ = 0;   // while the permit is held
     };
 
     /// Turns the place that the word names, if it does. Returns what the word held without a name.
     std::uint32_t settle(Word& word, std::uint32_t seen) {
+      if ((seen & named) == 0) return seen;
+      // Acquire, here and below: who sees a name sees all earlier turns of that place.
+      seen = word.load(std::memory_order_acquire);
       while ((seen & named) != 0) {
         auto& turns = places_[((seen & named) / name_of(1) - 1) % most].turns;
         // Acquire, so that the word is looked at again after it: if it names the place then, and the place has not been
         // turned yet, what was read is from before the turn, and the exchange below fails if anybody turns it meanwhile.
         std::uint32_t turn = turns.load(std::memory_order_acquire);
-        const std::uint32_t now = word.load(std::memory_order_relaxed);
+        const std::uint32_t now = word.load(std::memory_order_acquire);
         if (now != seen) {
           seen = now;
           continue;
         }
-        const bool to_be_held = (seen & to_held) != 0;
-        if (((turn & 1) != 0) != to_be_held) {
+        if (turned_to(seen) == (turn + 1) % turn_count) {
           turns.compare_exchange_strong(turn, turn + 1, std::memory_order_acq_rel, std::memory_order_acquire);
         }
         // Release: whoever finds no name in the word finds the place turned.
-        const std::uint32_t settled = seen & ~(named | to_held);
+        const std::uint32_t settled = seen & ~(named | all_turns);
         if (word.compare_exchange_weak(seen, settled, std::memory_order_acq_rel, std::memory_order_acquire)) seen = settled;
       }
       return seen;
@@ -284,15 +294,22 @@ struct Mortal : Blocking<Os> {
       for (std::uint32_t i = 0; i < top; ++i) {
         if (!dead(places_[i])) continue;
         const bool to_be_turned = (seen & named) == name_of(i + 1);
-        count += to_be_turned ? (seen & to_held) != 0 : (places_[i].turns.load(std::memory_order_relaxed) & 1) != 0;
+        count += (to_be_turned ? turned_to(seen) : places_[i].turns.load(std::memory_order_relaxed)) & 1;
       }
       return count;
     }
 
    private:
     static constexpr std::uint32_t name_of(std::uint32_t place) noexcept { return place << 1; }
-    static constexpr std::uint32_t named = name_of((1U << (bits - 1)) - 1);
-    static constexpr std::uint32_t to_held = 1U << bits;
+    static constexpr std::uint32_t named = name_of(127);
+    static constexpr std::uint32_t turn_count = 256;
+    static constexpr std::uint32_t first_turn = named + name_of(1);
+    static constexpr std::uint32_t all_turns = first_turn * (turn_count - 1);
+    static constexpr std::uint32_t turning(std::uint32_t place, std::uint32_t turn) noexcept {
+      return place == 0 ? 0 : name_of(place) | first_turn * (turn % turn_count);
+    }
+    static constexpr std::uint32_t turned_to(std::uint32_t word) noexcept { return (word & all_turns) / first_turn; }
+    static_assert(most <= 127 && all_turns + first_turn == 2U << bits);
 
     struct Place {
       Owned owned;
@@ -305,11 +322,12 @@ struct Mortal : Blocking<Os> {
 
     bool bring_back(Word& word, std::uint32_t one, std::uint32_t place) {
       std::uint32_t seen = settle(word, word.load(std::memory_order_acquire));
-      const bool held = (places_[place].turns.load(std::memory_order_acquire) & 1) != 0;
+      const std::uint32_t turn = places_[place].turns.load(std::memory_order_acquire);
+      const bool held = (turn & 1) != 0;
       if (held) {
         // Nobody else gives this one back: the holder is dead, and the gate keeps others like us out.
-        while (!word.compare_exchange_weak(seen, (seen + one) | name_of(place + 1), std::memory_order_acq_rel,
-                                           std::memory_order_acquire)) {
+        while (!word.compare_exchange_weak(seen, (seen + one) | turning(place + 1, turn + 1),
+                                           std::memory_order_acq_rel, std::memory_order_acquire)) {
           seen = settle(word, seen);
         }
         settle(word, word.load(std::memory_order_acquire));

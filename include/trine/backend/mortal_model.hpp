@@ -57,8 +57,7 @@ struct Deadly : Sleeping {
   };
 
   static void link(Self& me, Owned& owned) {
-    Explorer::current().private_step();
-    me.list.push_back({&owned.word, owned.word.location()});
+    Explorer::current().link(me, {&owned.word, owned.word.location()});
   }
   static void unlink(Self& me, Owned& owned) {
     Explorer::current().private_step();
@@ -121,6 +120,10 @@ struct mortal_model : Mortal<modelling::ModelledDeath> {
 
   /// From here on the calling thread may be killed (Options::kills says how many are), or no more.
   static void be_mortal(bool mortal = true) { modelling::Explorer::current().be_mortal(mortal); }
+
+  /// What the caller does from here on depends on none of what it has read so far: its variables all hold what they always
+  /// hold here. `place`: where in the body that is. For bodies that are too large to be explored otherwise.
+  static void forget(std::uint64_t place) { modelling::Explorer::current().forget(place); }
 
   /// A point at which the caller may be killed and nothing else can happen: between two uses of plain data, say.
   static void may_die_here() { modelling::Explorer::current().private_step(); }

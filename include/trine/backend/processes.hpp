@@ -12,12 +12,17 @@
 #include <trine/backend/shared_state.hpp>
 #include <trine/os/child_linux.hpp>
 #include <trine/os/mixed_futex.hpp>
+#include <trine/os/nursery_linux.hpp>
 #include <trine/os/robust_futex.hpp>
+#include <trine/os/socket_ends_linux.hpp>
 #include <trine/process/encoded_items.hpp>
 #include <trine/process/heap_items.hpp>
 #include <trine/process/items.hpp>
+#include <trine/process/places.hpp>
 
 namespace trine {
+
+struct shared_memory;
 
 /// The calling thread blocks, and the object serves every process that shares it. An object places its state in shared
 /// memory by itself: `Event<processes> go;` as a local variable works with the children that inherit it by fork(). Any
@@ -29,12 +34,25 @@ struct processes : Mortal<os::RobustFutex> {
   /// For select(): the backends of which operations can be waited for together, and how.
   using Together = Blocking<os::MixedFutex>;
 
+  /// What makes the workers of a Pool.
+  using Nursery = os::Nursery;
+
   template <class T, std::size_t N>
   using FifoItems = typename ItemsBetweenProcesses<T, processes, N>::Fifo;
   template <class T, std::size_t N>
   using LifoItems = typename ItemsBetweenProcesses<T, processes, N>::Lifo;
   template <class T, class Compare, std::size_t N>
   using PriorityItems = typename ItemsBetweenProcesses<T, processes, N>::template Priority<Compare>;
+
+  /// What lies inside such a state.
+  using InPlace = shared_memory;
+
+  /// Who has the ends of a pipe.
+  using PipeEnds = os::SocketEnds;
+
+  /// The elements of an array.
+  template <class T>
+  using Elements = ElementsBehind<T>;
 
   /// The state of a primitive, in a mapping of its own, or in a segment with a name.
   template <class S>

@@ -31,6 +31,11 @@ inline std::uint32_t owner_kind() {
 template <class S>
 class SharedState {
   static_assert(std::is_trivially_destructible_v<S>, "the state of an object between processes is never destroyed");
+  static constexpr bool shareable = [] {
+    if constexpr (requires { S::shareable; }) return S::shareable;
+    return true;
+  }();
+  static_assert(shareable, "what processes share is trivially copyable");
 
  public:
   template <class... Arguments>

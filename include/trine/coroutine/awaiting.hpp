@@ -31,7 +31,9 @@ inline constexpr Made made;
 
 /// Whether coroutines with the promise P are resumed by drive(), as trine's own are.
 template <class P>
-concept Driven = requires { typename P::DrivenByTrine; };
+concept Driven = requires {
+  typename P::DrivenByTrine;
+};
 
 }  // namespace trine::coroutine
 
@@ -62,7 +64,7 @@ class [[nodiscard]] Awaiting {
   /// Holds a P that was made of the arguments, and is not done.
   template <class P, class... A>
   explicit Awaiting(std::in_place_type_t<P>, A&&... arguments) : stage_(Stage::inside) {
-    if constexpr (sizeof(P) <= sizeof(room_) && alignof(P) <= alignof(std::max_align_t)) {
+    if constexpr (sizeof(P) <= sizeof(room_) && alignof(P) <= alignment) {
       pending_ = ::new (static_cast<void*>(room_)) P(std::forward<A>(arguments)...);
     } else {
       pending_ = new P(std::forward<A>(arguments)...);
@@ -73,9 +75,10 @@ class [[nodiscard]] Awaiting {
   Awaiting& operator=(const Awaiting&) = delete;
 
   ~Awaiting() {
-    if (!awaited_) [[unlikely]] forgotten();
-    if (stage_ == Stage::done) {
-      delete hop_;
+    if (!awaited_) [[unlikely]]
+      forgotten();
+    if (stage_ <= Stage::hopping) {
+      if (stage_ == Stage::hopping) delete hop_;
       std::destroy_at(&value_);
     } else if (stage_ == Stage::inside) {
       std::destroy_at(pending_);
@@ -96,7 +99,8 @@ class [[nodiscard]] Awaiting {
   }
 
   R await_resume() {
-    if (stage_ == Stage::done) [[likely]] return std::move(value_);
+    if (stage_ <= Stage::hopping) [[likely]]
+      return std::move(value_);
     return pending_->take();
   }
 
@@ -107,12 +111,13 @@ class [[nodiscard]] Awaiting {
   }
 
  private:
-  // Where it is: the result, or what waits for it, in here or on the heap.
-  enum class Stage : std::uint8_t { done, inside, outside };
+  // It is done, it is done and lets others run; or what waits for the result is in here, or on the heap.
+  enum class Stage : std::uint8_t { done, hopping, inside, outside };
 
   // What a wait takes beside its operation, and room for the operations of the primitives; others are allocated.
   static constexpr std::size_t overhead = sizeof(coroutine::One<coroutine::Smallest>) - sizeof(coroutine::Smallest);
   static constexpr std::size_t room = overhead + 32;
+  static constexpr std::size_t alignment = std::max(alignof(R), alignof(void*));
 
   [[noreturn, gnu::cold, gnu::noinline]] static void forgotten() noexcept {
     std::fputs("trine: an operation on coroutines was not awaited: co_await it\n", stderr);
@@ -124,16 +129,17 @@ class [[nodiscard]] Awaiting {
     Scheduler* const scheduler = coroutine::here().scheduler;
     if (scheduler == nullptr) return false;
     hop_ = new coroutine::Hop(*scheduler);
+    stage_ = Stage::hopping;
     hop_->await_suspend(coroutine);
     return true;
   }
 
   union {
     R value_;
-    alignas(std::max_align_t) std::byte room_[std::max(room, sizeof(R) + overhead + 24)];
+    alignas(alignment) std::byte room_[std::max(room, sizeof(R) + overhead + 24)];
   };
   union {
-    coroutine::Hop* hop_ = nullptr;    // when it is done
+    coroutine::Hop* hop_;             // when it is done
     coroutine::Pending<R>* pending_;  // until it is
   };
   Stage stage_;
@@ -151,7 +157,8 @@ template <class O>
 /// Tries the operation; returns its result, or what waits for it.
 template <class O>
 Awaiting<typename O::Result> await(O operation, const Until& until) {
-  if (operation.attempt()) [[likely]] return Awaiting<typename O::Result>(std::in_place, operation);
+  if (operation.attempt()) [[likely]]
+    return Awaiting<typename O::Result>(std::in_place, operation);
   return await_later(std::move(operation), until);
 }
 

@@ -32,7 +32,9 @@ class Child final : public Root, private Ready {
   [[nodiscard]] Ended<B> end_op() noexcept { return {&ended_}; }
   [[nodiscard]] bool finished() const noexcept { return ended_.load(std::memory_order_acquire) != 0; }
   /// Whether it came to its end, and was not cancelled.
-  [[nodiscard]] bool completed() const noexcept { return ended_.load(std::memory_order_acquire) == Ended<B>::completed_itself; }
+  [[nodiscard]] bool completed() const noexcept {
+    return ended_.load(std::memory_order_acquire) == Ended<B>::completed_itself;
+  }
 
   T take() { return task_->take(); }
 
@@ -69,7 +71,12 @@ class Child final : public Root, private Ready {
 /// A task that nobody waits for: the scheduler has it in a list, and it destroys itself at its end.
 class Spawned : public Root, public Ready {
  public:
-  virtual ~Spawned() = default;
+  virtual ~Spawned() {
+    if (gone_ != nullptr) gone_->store(true, std::memory_order_release);
+  }
+
+  /// Sets `gone` when this is destroyed.
+  void tell(std::atomic<bool>* gone) noexcept { gone_ = gone; }
 
   Spawned* after = nullptr;
   Spawned* before = nullptr;
@@ -92,6 +99,7 @@ class Spawned : public Root, public Ready {
   void cancelled() noexcept override {}
 
   std::coroutine_handle<> coroutine_;
+  std::atomic<bool>* gone_ = nullptr;
 };
 
 /// Takes a spawned task that has ended, or is destroyed, out of its scheduler's list.

@@ -71,9 +71,8 @@ class First final : public Pending<S>, private Waiting {
 
   template <class Call>
   static void visit(std::tuple<O...>& operations, std::size_t which, Call call) {
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-      ((which == I ? call(std::get<I>(operations)) : void()), ...);
-    }(std::index_sequence_for<O...>());
+    [&]<std::size_t... I>(std::index_sequence<I...>) { ((which == I ? call(std::get<I>(operations)) : void()), ...); }
+    (std::index_sequence_for<O...>());
   }
 
   bool rouse() noexcept override {
@@ -145,7 +144,7 @@ class First final : public Pending<S>, private Waiting {
     if (!slept_) return;
     // Wakes that came for the others, and for this one while somebody had it, are passed on.
     for (std::size_t i = 0; i < count; ++i) {
-      if (i != first_ && nodes_[i].sleep.word != nullptr) table().wake(*nodes_[i].sleep.word, 1);
+      if ((i != first_ || failure_) && nodes_[i].sleep.word != nullptr) table().wake(*nodes_[i].sleep.word, 1);
     }
   }
 

@@ -32,22 +32,20 @@ Task<void, B> wait_for_all(const Family& family, const Ends& ends) {
 /// The first exception that leaves one of them comes out, when the others have ended: they are cancelled, which means that
 /// each is destroyed where it waits, or when it next would. It runs on the scheduler of its caller.
 template <class B, class... T>
-  requires Suspending<B>
-Task<std::tuple<coroutine::ValueOf<T>...>, B> gather(Task<T, B>... tasks) {
+requires Suspending<B> Task<std::tuple<coroutine::ValueOf<T>...>, B> gather(Task<T, B>... tasks) {
   coroutine::Family family;
   std::tuple<coroutine::ChildPointer<T, B>...> children{
       coroutine::begin_child(coroutine::telling_failure(std::move(tasks), family), family)...};
-  const auto ends = std::apply([](auto&... child) { return std::array<coroutine::Ended<B>, sizeof...(T)>{child->end_op()...}; },
-                               children);
+  const auto ends =
+      std::apply([](auto&... child) { return std::array<coroutine::Ended<B>, sizeof...(T)>{child->end_op()...}; }, children);
   co_await coroutine::wait_for_all<B>(family, ends);
-  co_return std::apply(
-      [](auto&... child) { return std::tuple<coroutine::ValueOf<T>...>{coroutine::value_of(*child)...}; }, children);
+  co_return std::apply([](auto&... child) { return std::tuple<coroutine::ValueOf<T>...>{coroutine::value_of(*child)...}; },
+                       children);
 }
 
 /// The same for any number of tasks of one type.
 template <class T, class B>
-  requires Suspending<B>
-Task<std::vector<coroutine::ValueOf<T>>, B> gather(std::vector<Task<T, B>> tasks) {
+requires Suspending<B> Task<std::vector<coroutine::ValueOf<T>>, B> gather(std::vector<Task<T, B>> tasks) {
   coroutine::Family family;
   std::vector<coroutine::ChildPointer<T, B>> children;
   std::vector<coroutine::Ended<B>> ends;

@@ -46,14 +46,14 @@ struct Words : os::Native {
 };
 
 struct Here {
-  Scheduler* scheduler = nullptr;    // which runs on this thread
-  Root* root = nullptr;              // the task that runs on this thread
-  std::coroutine_handle<> next;      // which goes on when the running one suspends
-  Table::Batch* batch = nullptr;     // sleepers that this thread has in hand
-  Ready* orphans = nullptr;          // coroutines that this thread woke and nobody else resumes, in order
+  Scheduler* scheduler = nullptr;  // which runs on this thread
+  Root* root = nullptr;            // the task that runs on this thread
+  std::coroutine_handle<> next;    // which goes on when the running one suspends
+  Table::Batch* batch = nullptr;   // sleepers that this thread has in hand
+  Ready* orphans = nullptr;        // coroutines that this thread woke and nobody else resumes, in order
   Ready* last_orphan = nullptr;
   bool resuming_orphans = false;
-  int waits = 0;                     // how many more waits of the running coroutine may be over at once
+  int waits = 0;  // how many more waits of the running coroutine may be over at once
 };
 
 inline constinit thread_local Here this_thread;
@@ -133,7 +133,8 @@ class OwnNumber {
     if (number_ != 0) Numbers::give_back(number_);
   }
   std::uint32_t get() {
-    if (number_ == 0) [[unlikely]] number_ = Numbers::take();
+    if (number_ == 0) [[unlikely]]
+      number_ = Numbers::take();
     return number_;
   }
 

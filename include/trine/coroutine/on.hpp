@@ -19,7 +19,7 @@ namespace trine {
 /// resumed then. Coroutines that name no executor, and were not on a Scheduler when they began to wait, are resumed by
 /// the thread that woke them, one after the other, before its call of set(), unlock() and so on returns.
 template <class F, class R>
-  requires std::copy_constructible<F> && std::invocable<F&, std::coroutine_handle<>>
+requires std::copy_constructible<F> && std::invocable<F&, std::coroutine_handle<>>
 class [[nodiscard]] On final : private coroutine::Resumer {
  public:
   On(F executor, Awaiting<R>& awaiting) : executor_(std::move(executor)), awaiting_(awaiting) {}

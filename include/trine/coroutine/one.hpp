@@ -32,7 +32,9 @@ class Pending {
 
 /// Whether the wait for an operation goes on though its task was cancelled.
 template <class O>
-inline constexpr bool shielded = requires { typename O::Shielded; };
+inline constexpr bool shielded = requires {
+  typename O::Shielded;
+};
 
 /// The wait for one operation. Only who took its node out of the table touches it.
 template <class O>
@@ -71,10 +73,12 @@ class One final : public Pending<typename O::Result>, private Waiting {
 
   bool rouse() noexcept override {
     try {
-      node_.sleep = operation_.announce();
-      over_ = node_.sleep.needless();
+      const auto sleep = operation_.announce();
+      over_ = sleep.needless();
+      if (!over_) node_.sleep = sleep;
     } catch (...) {
       fail();
+      pass_on();
     }
     return over_;
   }

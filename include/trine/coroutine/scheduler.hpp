@@ -34,7 +34,8 @@ struct coroutines;
 ///
 /// A coroutine that is woken, from any thread, goes to the end of the scheduler's line, and is resumed when those before it
 /// have run: never inside the call that woke it, and never while another coroutine is on the stack. (The destructor of a
-/// TaskGroup that was not joined runs others meanwhile; it can't do otherwise.) With one thread the coroutines of a scheduler
+/// TaskGroup that was not joined runs others meanwhile; it can't do otherwise.) With one thread the coroutines of a
+/// scheduler
 /// never run at the same time; with several they do, all threads take from one line, and a coroutine goes on on any of them.
 /// Threads that have nothing to do look on for a moment and then sleep; those that work look at timers and watched words
 /// every few dozen steps.
@@ -56,8 +57,8 @@ class Scheduler {
   /// spawned task or a posted function, once no task is left; std::logic_error if the calling thread runs a scheduler.
   void run();
 
-  /// Runs a task, and what else is there, until that task has ended; returns what it returned or throws what it threw. Others
-  /// may be left: the next run() goes on with them. stop() does not end it.
+  /// Runs a task, and what else is there, until that task has ended; returns what it returned or throws what it threw.
+  /// Others may be left: the next run() goes on with them. stop() does not end it.
   template <class T, class B>
   T run(Task<T, B> task) {
     coroutine::Child<T, B> main(std::move(task));
@@ -66,18 +67,20 @@ class Scheduler {
     return main.take();
   }
 
-  /// Begins a task, at the end of the line. What it returns is ignored; an exception comes out of run().
+  /// Begins a task, at the end of the line. What it returns is ignored; an exception comes out of run(). `gone` is set when
+  /// the task and all that belongs to it is gone.
   template <class T, class B>
-  void spawn(Task<T, B> task) {
+  void spawn(Task<T, B> task, std::atomic<bool>* gone = nullptr) {
     auto spawned = std::make_unique<coroutine::Detached<T, B>>(*this, std::move(task));
+    spawned->tell(gone);
     enlist(*spawned);
     post(static_cast<coroutine::Ready&>(*spawned.release()));
   }
 
   /// Calls a function on a thread of this scheduler, at the end of the line. run() waits for it as for a task.
   template <class F, class B = coroutines>
-    requires std::is_invocable_v<std::decay_t<F>&>
-  void post(F&& function);
+  requires std::is_invocable_v < std::decay_t<F>
+  & > void post(F&& function);
 
   /// A coroutine that awaits this lets the others run, and goes on at the end of this scheduler's line, whichever it came
   /// from.
@@ -86,7 +89,8 @@ class Scheduler {
   /// Waits for a time: true, or false when the limit's token was stopped before. Only for coroutines.
   [[nodiscard]] Awaiting<bool> sleep(const Until& until);
 
-  /// Awaits an operation of an object of `threads`, or of another backend whose callers sleep in the system, while the thread
+  /// Awaits an operation of an object of `threads`, or of another backend whose callers sleep in the system, while the
+  /// thread
   /// goes on with other coroutines; no thread is started for it. Returns the operation's result. The object must not care
   /// which thread waits: a RecursiveLock, or a Lock of a backend that knows owners, is refused by the compiler. Looking at n
   /// watched operations takes n steps, each time that the scheduler has run a few dozen coroutines or has slept.
@@ -128,7 +132,6 @@ class Scheduler {
   using Threads = Blocking<os::PrivateFutex>;
   using TimePoint = std::chrono::steady_clock::time_point;
 
-
   struct Hold {
     explicit Hold(Threads::ShortLock& locked) : gate(locked) { gate.lock(); }
     Hold(const Hold&) = delete;
@@ -141,19 +144,16 @@ class Scheduler {
   [[nodiscard]] bool mine() const noexcept { return !several_ && coroutine::here().scheduler == this; }
 
   void post(coroutine::Ready& item) noexcept {
-    if (mine()) [[likely]] return line_.append(item);
+    if (mine()) [[likely]]
+      return line_.append(item);
     post_from_outside(item);
   }
   void post_from_outside(coroutine::Ready& item) noexcept;
   coroutine::Ready* next() noexcept;
   void fetch() noexcept;
 
-  [[nodiscard]] bool has_work() const noexcept {
-    return !line_.empty() || arrived_.load(std::memory_order_relaxed) != 0;
-  }
-  [[nodiscard]] bool no_task_left() const noexcept {
-    return live_.load(std::memory_order_acquire) == 0 && !has_work();
-  }
+  [[nodiscard]] bool has_work() const noexcept { return !line_.empty() || arrived_.load(std::memory_order_relaxed) != 0; }
+  [[nodiscard]] bool no_task_left() const noexcept { return live_.load(std::memory_order_acquire) == 0 && !has_work(); }
 
   void enlist(coroutine::Spawned& spawned) noexcept;
   void unlist(coroutine::Spawned& spawned) noexcept;
@@ -169,9 +169,9 @@ class Scheduler {
 
   const unsigned threads_;
   const bool several_;
-  coroutine::ReadyList line_;         // of the one thread
-  Threads::ShortLock gate_;           // guards the following three
-  coroutine::ReadyList inbox_;        // from outside; with several threads, all there is
+  coroutine::ReadyList line_;              // of the one thread
+  Threads::ShortLock gate_;                // guards the following three
+  coroutine::ReadyList inbox_;             // from outside; with several threads, all there is
   coroutine::Spawned* spawned_ = nullptr;  // the latest first
   std::exception_ptr failure_;
   std::atomic<std::size_t> arrived_{0};  // how many are in the inbox; written with the gate held

@@ -8,8 +8,8 @@
 namespace trine {
 
 template <class F, class B>
-  requires std::is_invocable_v<std::decay_t<F>&>
-void Scheduler::post(F&& function) {
+requires std::is_invocable_v < std::decay_t<F>
+& > void Scheduler::post(F&& function) {
   const auto call = [](std::decay_t<F> posted) -> Task<void, B> {
     posted();
     co_return;

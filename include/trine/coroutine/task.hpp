@@ -16,7 +16,9 @@ namespace trine {
 
 /// A backend whose waiting members return an Awaiting: coroutines, or one derived from it.
 template <class B>
-concept Suspending = requires { typename B::SuspendsCoroutines; };
+concept Suspending = requires {
+  typename B::SuspendsCoroutines;
+};
 
 namespace coroutine {
 
@@ -85,7 +87,7 @@ class Bridge final : public Root {
 /// A Task on coroutines: begun by awaiting it, by run(), TaskGroup::spawn() or Scheduler::spawn(). Awaiting costs no stack,
 /// however many are awaited one after the other or one within the other, in any build.
 template <class T, class B>
-  requires Suspending<B>
+requires Suspending<B>
 class [[nodiscard]] Task<T, B> {
  public:
   class promise_type : public task::Outcome<T> {

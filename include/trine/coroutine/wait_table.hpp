@@ -16,7 +16,8 @@ namespace trine::coroutine {
 /// hashed by the word's address. The lists are not in the words, so that a waker touches nothing of an object which its wake
 /// may have freed.
 ///
-/// A coroutine suspends once for each wait, so the waker tries for the sleeper, and hands it over to be resumed only when the
+/// A coroutine suspends once for each wait, so the waker tries for the sleeper, and hands it over to be resumed only when
+/// the
 /// wait is over; one that has to sleep on goes back to the head of its list. Whoever has a sleeper out of the table owns it:
 /// one that waits in a single list is owned by who took its node out; one that waits in several by who set its `owned` bit,
 /// with the lock of one of its lists held.
@@ -24,8 +25,8 @@ namespace trine::coroutine {
 /// Rules: no two lists are locked at once; nobody's attempt runs with a list locked; a wake that an attempt makes does not
 /// nest but lengthens the work of the outermost one; after a sleeper was delivered or put back nothing of it is touched.
 ///
-/// `P` says what the table is made of: `Os` (as for Blocking), `bucket_bits`, `address(word)`, by which words are told apart,
-/// `batch()`, the calling thread's work in progress, and `delivered()`, which is called when such work is done.
+/// `P` says what the table is made of: `Os` (as for Blocking), `bucket_bits`, `address(word)`, by which words are told
+/// apart, `batch()`, the calling thread's work in progress, and `delivered()`, which is called when such work is done.
 template <class P>
 class WaitTable {
  public:
@@ -70,7 +71,7 @@ class WaitTable {
     static constexpr std::uint32_t handed_over = 8;  // to an executor
 
     typename Os::template Atomic<std::uint32_t> state_{0};
-    bool several_ = false;        // may be in several lists
+    bool several_ = false;            // may be in several lists
     bool may_be_called_off_ = false;  // somebody may call call_off()
 
    private:

@@ -76,8 +76,8 @@ class Waiting : public Table::Sleeper, private Ready {
   // For the destructors of the kinds: takes the wait out of wherever it is.
   void abandon() noexcept;
 
-  bool over_ = false;  // done, given up, or failed
-  bool left_ = false;  // because of the limit
+  bool over_ = false;      // done, given up, or failed
+  bool left_ = false;      // because of the limit
   bool shielded_ = false;  // not ended by the cancelling of the task
   std::unique_ptr<Limit> limit_;
   std::exception_ptr failure_;
@@ -164,7 +164,8 @@ inline bool Waiting::start(std::coroutine_handle<> coroutine, Resumer* resumer) 
     limit_->arm(scheduler_, cancellable ? root_->cancel() : std::stop_token());
   }
   suspended_ = true;
-  if (tries_once_) [[unlikely]] return give_way();
+  if (tries_once_) [[unlikely]]
+    return give_way();
   for (;;) {
     if (rouse()) {
       suspended_ = false;

@@ -15,8 +15,8 @@
 
 namespace trine::coroutine {
 
-/// The words of other backends on which a scheduler sleeps for its coroutines. Each has a word of its own beside, on which the
-/// coroutine sleeps; that is changed when the other has.
+/// The words of other backends on which a scheduler sleeps for its coroutines. Each has a word of its own beside, on which
+/// the coroutine sleeps; that is changed when the other has.
 class WatchList {
  public:
   struct Entry {
@@ -119,8 +119,8 @@ inline constexpr bool owned_by_thread = [] {
   }
 }();
 
-/// The operations that a scheduler can watch: their callers sleep in the system on words that it can sleep on too, and it does
-/// not matter which thread they are tried by.
+/// The operations that a scheduler can watch: their callers sleep in the system on words that it can sleep on too, and it
+/// does not matter which thread they are tried by.
 template <class O>
 concept Watchable = Operation<O> && !owned_by_thread<O> && requires(const typename O::Backend* backend) {
   shared_words(backend);

@@ -44,13 +44,13 @@ Task<void, B> end_all(Family& family, const Ends& ends) {
 ///     auto first = co_await trine::when_any(ask(one), ask(another));
 ///     if (first.index() == 0) use(first.get<0>());
 template <class B, class... T>
-  requires Suspending<B> && (sizeof...(T) > 0)
-Task<Selected<coroutine::ValueOf<T>...>, B> when_any(Task<T, B>... tasks) {
+requires Suspending<B> &&(sizeof...(T) > 0) Task<Selected<coroutine::ValueOf<T>...>, B> when_any(Task<T, B>... tasks) {
   coroutine::Family family;
   std::tuple<coroutine::ChildPointer<T, B>...> children{coroutine::begin_child(std::move(tasks), family)...};
-  const auto ends = std::apply([](auto&... child) { return std::array<coroutine::Ended<B>, sizeof...(T)>{child->end_op()...}; },
-                               children);
-  auto operations = std::apply([](auto&... child) { return std::tuple{coroutine::EndedForSure<B>{child->end_op()}...}; }, children);
+  const auto ends =
+      std::apply([](auto&... child) { return std::array<coroutine::Ended<B>, sizeof...(T)>{child->end_op()...}; }, children);
+  auto operations =
+      std::apply([](auto&... child) { return std::tuple{coroutine::EndedForSure<B>{child->end_op()}...}; }, children);
   const coroutine::Which first = co_await coroutines::run_first<coroutine::Which>(std::move(operations), Until::forever());
   const bool completed = ends[first.index].completed();
   co_await coroutine::end_all<B>(family, ends);
@@ -67,13 +67,12 @@ Task<Selected<coroutine::ValueOf<T>...>, B> when_any(Task<T, B>... tasks) {
 template <class T>
 using TimedResult = std::conditional_t<std::is_void_v<T>, bool, std::optional<coroutine::ValueOf<T>>>;
 
-/// Runs a task until it has ended or the limit comes: then it is cancelled, that is destroyed where it waits, or when it next
-/// would, before this returns nothing (for void: false). A task that ended all the same has ended.
+/// Runs a task until it has ended or the limit comes: then it is cancelled, that is destroyed where it waits, or when it
+/// next would, before this returns nothing (for void: false). A task that ended all the same has ended.
 ///
 ///     if (auto answer = co_await trine::with_timeout(ask(server), 200ms)) use(*answer);
 template <class T, class B>
-  requires Suspending<B>
-Task<TimedResult<T>, B> with_timeout(Task<T, B> task, Until until) {
+requires Suspending<B> Task<TimedResult<T>, B> with_timeout(Task<T, B> task, Until until) {
   coroutine::Family family;
   const auto child = coroutine::begin_child(std::move(task), family);
   const bool ended = co_await coroutine::await(coroutine::EndedForSure<B>{child->end_op()}, until);

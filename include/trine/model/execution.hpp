@@ -62,6 +62,9 @@ class Execution {
   /// Something that the running thread learns; executions in which it differs are different.
   void note(std::uint64_t value) noexcept { me().history = mix(me().history, value); }
 
+  /// What the running thread does from here on depends on `value` alone, not on what it has learnt before.
+  void forget(std::uint64_t value) noexcept { me().history = mix(me().told, value); }
+
  protected:
   static Execution* active() noexcept { return active_; }
 
@@ -98,7 +101,12 @@ class Execution {
 
   /// The running thread is killed here, or goes on.
   void may_die() {
-    if (draining_ || threads_.killed() >= options_.kills || choose(2) == 0) return;
+    if (draining_ || threads_.killed() >= options_.kills) return;
+    const std::uint32_t before = path_.fresh() ? open_deaths_ + 1 : 0;
+    if (choose(2) == 0) {
+      open_deaths_ = before;
+      return;
+    }
     die(threads_.running());
     go_on();  // never back
     std::terminate();
@@ -126,6 +134,7 @@ class Execution {
   }
   std::size_t choose(std::size_t count, std::size_t first) {
     const bool fresh = path_.fresh();
+    open_deaths_ = 0;
     std::uint64_t mark = steps_here_ * most_threads + threads_.running();
     for (std::size_t i = 0; i < threads_.count(); ++i) {
       mark = mark * 0x9e3779b97f4a7c15U + threads_[i].touches * 16 + static_cast<std::uint64_t>(threads_[i].next);
@@ -173,7 +182,7 @@ class Execution {
   void execute() {
     memory_.clear();
     threads_.clear();
-    steps_here_ = 0;
+    steps_here_ = open_deaths_ = 0;
     draining_ = false;
     path_.rewind();
     {
@@ -247,7 +256,8 @@ class Execution {
     } else {
       owner.list.pop_back();
     }
-    mark_dead(id, word, is_noted);
+    const bool comes_last = !is_noted && owner.noted && owner.noted->location == word.location;
+    if (!comes_last) mark_dead(id, word, is_noted);
     threads_.wake_up_all_steps();
     if (owner.has_nothing()) threads_.finish(id);
   }
@@ -267,7 +277,7 @@ class Execution {
     if (is_noted && (held & owners) == 0) {
       if (options_.kernel.wakes_for_noted) rouse(word.address, 1);
     } else if ((held & owners) == threads_[id].owner.id) {
-      const std::uint64_t marked = (options_.kernel.keeps_mark ? held & sleepers : 0) | died;
+      const std::uint64_t marked = (options_.kernel.keeps_mark ? held & sleepers : 0) | (options_.kernel.marks ? died : 0);
       if (trace_.on()) trace_.line("thread " + std::to_string(id) + "  is dead: #" + std::to_string(word.location) + " = " + number(marked));
       threads_.changed();
       if (draining_) {
@@ -275,6 +285,7 @@ class Execution {
       } else {
         memory_.load(knows, word.location, at.newest(), std::memory_order_acq_rel);
         memory_.store(knows, word.location, at.newest(), marked, std::memory_order_acq_rel, true);
+        memory_.fence(knows, std::memory_order_seq_cst);  // who compares later finds the new value
       }
       if ((held & sleepers) != 0 && options_.kernel.wakes) rouse(word.address, 1);
     }
@@ -306,7 +317,7 @@ class Execution {
       if (threads_.expects_deaths()) [[unlikely]]
         count = threads_.collect_deaths(possible, count, options_, memory_);
       if (count == 0 && !pruned) return nobody_can();
-      if (count == 0 || (count > 1 && come_before())) {
+      if (count == 0 || ((count > 1 || threads_.expects_deaths()) && come_before())) {
         draining_ = true;
         return any();
       }
@@ -362,7 +373,10 @@ class Execution {
     if (!options_.merge_states || random_ || replaying_ || !path_.fresh()) return false;
     threads_.forget_the_unreadable(memory_);
     const std::uint64_t state = mix(memory_.hash(), threads_.hash(options_, memory_.size()));
-    return seen_.visit(state, threads_.sleep_set());
+    if (!seen_.visit(state, threads_.sleep_set())) return false;
+    // Whoever came to this state before could have died on the way as well.
+    path_.close(open_deaths_);
+    return true;
   }
 
   // ---- all executions ----
@@ -410,12 +424,12 @@ class Execution {
   // What decides which choices there are, and the choices.
   [[nodiscard]] std::string replay_text() const {
     return std::to_string(options_.preemptions + 1) + "," + std::to_string(options_.spurious_wakes) + "," +
-           std::to_string(options_.steps) + "," + (options_.weak_memory ? "1" : "0") + "," + (reducing_ ? "1" : "0") + ":" +
-           path_.text();
+           std::to_string(options_.steps) + "," + (options_.weak_memory ? "1" : "0") + "," + (reducing_ ? "1" : "0") + "," +
+           std::to_string(options_.kills) + "," + (options_.slices ? "1" : "0") + ":" + path_.text();
   }
 
   bool parse(std::string_view text) {
-    std::array<std::uint32_t, 5> numbers{};
+    std::array<std::uint32_t, 7> numbers{};
     for (std::size_t i = 0; i < numbers.size(); ++i) {
       const std::size_t end = text.find(i + 1 < numbers.size() ? ',' : ':');
       if (end == std::string_view::npos) return false;
@@ -429,6 +443,8 @@ class Execution {
     options_.steps = std::min<std::uint32_t>(numbers[2], 30'000);
     options_.weak_memory = numbers[3] != 0;
     reducing_ = numbers[4] != 0;
+    options_.kills = static_cast<int>(numbers[5]);
+    options_.slices = numbers[6] != 0;
     const auto sum = path_.parse(text);
     if (sum) replay_sum_ = *sum;
     return sum.has_value();
@@ -470,6 +486,7 @@ class Execution {
   os::Context* came_from_ = &host_;
   std::uint32_t steps_here_ = 0;
   std::uint32_t replay_sum_ = 0;
+  std::uint32_t open_deaths_ = 0;  // the last so many choices were not to die
   bool random_ = false;
   bool replaying_ = false;
   bool reducing_ = false;

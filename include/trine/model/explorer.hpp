@@ -154,6 +154,7 @@ class Explorer : public Execution {
     const std::size_t newest = memory_[location].newest();
     memory_.load(me().knows, location, newest, std::memory_order_acq_rel);
     write_after(newest, location, value, std::memory_order_acq_rel, true);
+    memory_.fence(me().knows, std::memory_order_seq_cst);  // who compares later finds the new value
     if (trace_.on()) say(std::memory_order_acq_rel, "store and wake", location, " = " + number(value));
     rouse(address, count);
   }
@@ -175,6 +176,15 @@ class Explorer : public Execution {
 
   /// The caller, as the system knows it.
   Owner& owner() noexcept { return me().owner; }
+
+  /// Puts a word on the caller's list. The links are in the object: it can't be on the list of another as well.
+  void link(Owner& owner, const OwnedWord& word) {
+    private_step();
+    for (std::size_t i = 0; i < threads_.count(); ++i) {
+      if (threads_[i].state != State::done && threads_[i].owner.owns(word.location)) find("a word is on the lists of two threads");
+    }
+    owner.list.push_back(word);
+  }
 
   /// Whether the thread with this number has died. One who learns that knows all that the dead did.
   bool has_died(std::uint32_t id, const Where& where) {

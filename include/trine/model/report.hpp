@@ -13,6 +13,7 @@ namespace trine::modelling {
 /// for tests.
 struct Kernel {
   bool watches = true;          // else it does nothing
+  bool marks = true;            // the word, with `died`; else it is free then
   bool wakes = true;            // one who sleeps on a word whose owner died, if the word says that somebody sleeps
   bool keeps_mark = true;       // that somebody sleeps
   bool wakes_for_noted = true;  // one who sleeps on a free word that the dead was about to take or had just freed

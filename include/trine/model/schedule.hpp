@@ -114,7 +114,6 @@ class Schedule {
       owner.list.clear();
       owner.noted.reset();
     }
-    if (owner.noted) owner.forget(owner.noted->location);  // what is noted comes last
     if (owner.has_nothing()) return finish(id);
     threads_[id].state = State::dying;
     deaths_ = true;
@@ -288,7 +287,9 @@ class Schedule {
 
   [[nodiscard]] static std::uint64_t newest_values(const Memory& memory) noexcept {
     std::uint64_t result = 1;
-    for (std::size_t i = 0; i < memory.size(); ++i) result = mix(result, memory[i].stores.back().value);
+    for (std::size_t i = 0; i < memory.size(); ++i) {
+      if (memory[i].alive) result = mix(result, memory[i].stores.back().value);
+    }
     return result;
   }
 

@@ -3,14 +3,18 @@
 
 #include <fcntl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 
 namespace trine::os {
 
@@ -38,6 +42,18 @@ inline std::uint64_t thread_start(std::uint32_t id) noexcept {
     if (at == nullptr) return 0;
   }
   return std::strtoull(at + 1, nullptr, 10);
+}
+
+/// The kernel's number of the calling process, in this PID namespace.
+inline int process_id() noexcept { return ::getpid(); }
+
+/// How many processors this process may run on.
+inline std::size_t processors() noexcept { return std::max(1U, std::thread::hardware_concurrency()); }
+
+/// Whether a child of this process has not ended.
+inline bool child_runs(int id) noexcept {
+  siginfo_t ended{};
+  return ::waitid(P_PID, static_cast<id_t>(id), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid == 0;
 }
 
 }  // namespace trine::os

@@ -30,7 +30,10 @@ inline void sleep_on_any(std::span<const WatchedWord> words, std::chrono::steady
 #if defined(__linux__)
   if (words.size() > 1 && words.size() <= FUTEX_WAITV_MAX && !PrivateFutex::sleeps_in_slices()) {
     if (PrivateFutex::sleep_on_mixed(
-            words.size(), until, [&](std::size_t i) { return Sleep<const Native::Word>{words[i].word, words[i].value}; },
+            words.size(), until,
+            [&](std::size_t i) {
+              return Sleep<const Native::Word>{words[i].word, words[i].value};
+            },
             [&](std::size_t i) { return words[i].shared; })) {
       return;
     }

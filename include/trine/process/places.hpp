@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include <trine/error.hpp>
 
@@ -55,6 +56,25 @@ class Places<P, 0> {
  private:
   std::uint64_t offset_ = 0;
   std::uint32_t size_ = 0;
+};
+
+/// The elements of an array, behind its state.
+template <class T>
+class ElementsBehind {
+ public:
+  explicit ElementsBehind(std::size_t count) noexcept : count_(static_cast<std::uint32_t>(count)) {}
+
+  static std::size_t extra(std::size_t count) noexcept { return Places<T, 0>::bytes(count); }
+  void lie_at(void* memory) noexcept { elements_.lie_at(static_cast<std::byte*>(memory), count_); }
+  [[nodiscard]] bool sound(const std::byte* begin, const std::byte* end) const noexcept {
+    return elements_.lies_in(begin, end, count_);
+  }
+
+  [[nodiscard]] std::span<T> all() noexcept { return {&elements_[0], count_}; }
+
+ private:
+  std::uint32_t count_;
+  Places<T, 0> elements_;
 };
 
 /// How many places a queue has that is to hold `capacity` items, or, if that is 0, as many as default_queue_bytes have room for.

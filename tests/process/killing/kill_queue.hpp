@@ -15,8 +15,8 @@
 #include <trine/error.hpp>
 #include <trine/type_text.hpp>
 
-#include "process/support/kill.hpp"
-#include "process/support/queues.hpp"
+#include "process/killing/kill.hpp"
+#include "process/killing/queues.hpp"
 
 namespace trine_test {
 
@@ -74,7 +74,7 @@ class KillQueue : public Kills {
   using T = typename Q::value_type;
 
   static constexpr bool in_place = std::is_trivially_copyable_v<T>;
-  static constexpr std::size_t usual = in_place ? 40 : 20;
+  static constexpr std::size_t usual = in_place ? 24 : 12;
 
   static void sweep_as(const char* scenario, const std::function<void(Trial&, S&)>& body) {
     const std::string name = trine::type_text<T>() + " " + kind() + ": " + scenario;

@@ -25,8 +25,8 @@
 
 #include <trine/backend/processes.hpp>
 
-#include "process/support/children.hpp"
-#include "process/support/tracee.hpp"
+#include "process/killing/children.hpp"
+#include "process/killing/tracee.hpp"
 
 namespace trine_test {
 
@@ -98,10 +98,12 @@ class Trial {
     if (const std::string text = child.trouble(); !text.empty()) trouble("a newcomer: " + text);
   }
 
-  /// Leads the victim as many instructions on as it is this trial's turn.
+  /// Leads the victim as many instructions on as it is this trial's turn, through a few sleeps at most.
   void step() {
-    while (steps_ < instructions_ && victim_->step() <= Tracee::Went::asleep) {
-      if (++steps_ > longest) return trouble("the operation does not end");
+    for (int sleeps = 0; steps_ < instructions_ && sleeps < 3; ++steps_) {
+      const Tracee::Went went = victim_->step();
+      if (went > Tracee::Went::asleep) break;
+      sleeps += went == Tracee::Went::asleep;
     }
   }
 
@@ -166,8 +168,6 @@ class Trial {
   [[nodiscard]] const std::string& where() const noexcept { return where_; }
 
  private:
-  static constexpr std::size_t longest = 100'000;
-
   static std::function<void()> with_warm_up(const std::function<void()>& body) {
     return [&body] {
       trine::os::Robust::self();
@@ -244,7 +244,7 @@ inline Swept sweep_instructions(const char* name, const std::function<void(Trial
 }
 
 /// The same; any hang or trouble fails the test.
-inline void sweep(const char* name, const std::function<void(Trial&)>& trial, std::size_t usual = 100) {
+inline void sweep(const char* name, const std::function<void(Trial&)>& trial, std::size_t usual = 64) {
   const Swept swept = sweep_instructions(name, trial, usual, 5);
   EXPECT_EQ(swept.hangs, 0U) << name << "\n" << swept.first_troubles;
   EXPECT_EQ(swept.troubles, 0U) << name << "\n" << swept.first_troubles;

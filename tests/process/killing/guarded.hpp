@@ -8,7 +8,7 @@
 
 #include <trine/error.hpp>
 
-#include "process/support/children.hpp"
+#include "process/killing/children.hpp"
 
 namespace trine_test {
 

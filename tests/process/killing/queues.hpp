@@ -16,7 +16,7 @@
 #include <trine/priority_queue.hpp>
 #include <trine/queue.hpp>
 
-#include "process/support/children.hpp"
+#include "process/killing/children.hpp"
 
 #if __has_include(<cereal/cereal.hpp>)
 #include <trine/codec.hpp>

@@ -16,7 +16,7 @@
 #include <functional>
 #include <string>
 
-#include "process/support/children.hpp"
+#include "process/killing/children.hpp"
 
 namespace trine_test {
 

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <trine/backend.hpp>
+#include <trine/backend/threads.hpp>
+#include <trine/locked_call.hpp>
+#include <trine/type_text.hpp>
+#include <trine/until.hpp>
+
+namespace trine {
+
+/// The elements of an Array, where the backend does not say how it keeps them.
+template <class T>
+class ElementsOnHeap {
+ public:
+  explicit ElementsOnHeap(std::size_t count) : elements_(count) {}
+  [[nodiscard]] std::span<T> all() noexcept { return elements_; }
+
+ private:
+  std::vector<T> elements_;
+};
+
+template <class T, class B>
+struct ElementsOf {
+  using type = ElementsOnHeap<T>;
+};
+template <class T, class B>
+  requires requires { typename B::template Elements<T>; }
+struct ElementsOf<T, B> {
+  using type = typename B::template Elements<T>;
+};
+
+/// So many shared values of a type, with one lock for all of them.
+///
+///     trine::Array<double, trine::processes> samples(1000);
+///     samples[7] = 1.5;                                        // takes no lock
+///     samples.update(7, [](double& each) { each *= 2; });
+///     double sum = samples.with_lock([](auto& all) { return std::accumulate(all.begin(), all.end(), 0.0); });
+///
+/// All but [], begin(), end() and size() wait for the lock, as long as others hold it, and throw OwnerDied if one died with it,
+/// until somebody calls get_lock().recover(). The lock is recursive: who holds it may use the members.
+/// Deaths: a process killed while it writes an element may leave a part of it written, which OwnerDied tells of; what it does by
+/// [] tells nobody.
+/// Lifetime: it may be destroyed when no call is in progress. Not copyable, not movable. On backends whose parties are processes
+/// T is trivially copyable and holds no pointers. Elements begin as T().
+template <class T, class B = threads>
+class Array {
+  struct State {
+    using Elements = typename ElementsOf<T, B>::type;
+    static constexpr bool shareable = std::is_trivially_copyable_v<T>;
+    static std::string type_text() { return "Array<" + trine::type_text<T>() + ">"; }
+
+    static std::size_t extra(std::size_t count)
+      requires requires { Elements::extra(count); }
+    {
+      return Elements::extra(count);
+    }
+    [[nodiscard]] bool sound(std::size_t bytes) const noexcept
+      requires requires(const Elements& some) { some.sound(nullptr, nullptr); }
+    {
+      const auto* const begin = reinterpret_cast<const std::byte*>(this);
+      return elements.sound(begin + sizeof(State), begin + bytes);
+    }
+
+    explicit State(std::size_t count) : elements(count) {
+      if constexpr (requires { elements.lie_at(this + 1); }) elements.lie_at(this + 1);
+      std::ranges::fill(elements.all(), T());
+    }
+
+    OwnLock<B> lock;
+    Elements elements;
+  };
+
+ public:
+  using value_type = T;
+  using Lock = OwnLock<B>;
+
+  /// Throws std::invalid_argument if there are none, or 2^30 or more.
+  explicit Array(std::size_t count) : state_(checked(count)) {}
+  Array(std::initializer_list<T> values) : Array(values.size()) { std::ranges::copy(values, begin()); }
+  /// By a name, where the backend knows names: `tag` is create_only, open_only or open_or_create. Whoever opens it finds it with
+  /// the elements that it has; `count` is for the one who makes it.
+  template <NameTagOf<B> Tag>
+  Array(Tag tag, std::string_view name, std::size_t count = 1) : state_(tag, name, checked(count)) {}
+  Array(const Array&) = delete;
+  Array& operator=(const Array&) = delete;
+
+  /// Without the lock.
+  [[nodiscard]] T& operator[](std::size_t i) noexcept { return all()[i]; }
+  [[nodiscard]] std::size_t size() noexcept { return all().size(); }
+  [[nodiscard]] T* begin() noexcept { return all().data(); }
+  [[nodiscard]] T* end() noexcept { return begin() + size(); }
+
+  /// A copy of all elements.
+  [[nodiscard]] auto load() {
+    return with_lock([](Array& array) { return std::vector<T>(array.begin(), array.end()); });
+  }
+
+  /// A copy of one. This and those below throw std::out_of_range if there is none of that number.
+  [[nodiscard]] auto load(std::size_t i) {
+    return with_lock([i](Array& array) { return array.at(i); });
+  }
+
+  /// True.
+  auto store(std::size_t i, const T& value) {
+    return with_lock([i, value](Array& array) { array.at(i) = value; });
+  }
+
+  /// Calls `function(T&)` on an element: what the function returned, or true if nothing.
+  template <std::invocable<T&> F>
+  auto update(std::size_t i, F function) {
+    return with_lock([i, function = std::move(function)](Array& array) mutable -> decltype(auto) {
+      return std::invoke(function, array.at(i));
+    });
+  }
+
+  /// Calls `function(Array&)`: what the function returned, or true if nothing.
+  template <std::invocable<Array&> F>
+  auto with_lock(F function) {
+    auto operation = with_lock_op(std::move(function));
+    return decltype(operation)::Backend::run(std::move(operation), Until::forever());
+  }
+
+  template <std::invocable<Array&> F>
+  [[nodiscard]] auto with_lock_op(F function) {
+    return locked_call_op(get_lock(), [this, function = std::move(function)]() mutable -> decltype(auto) {
+      return std::invoke(function, *this);
+    });
+  }
+
+  /// The lock, to be held over several calls, or with a limit.
+  [[nodiscard]] Lock& get_lock() noexcept { return state_->lock; }
+
+  /// Removes a name; those who have the array keep it. false: there was none.
+  static bool remove(std::string_view name) requires NamingBackend<B> { return B::remove(name); }
+
+ private:
+  static std::size_t checked(std::size_t count) {
+    if (count == 0 || count >= std::size_t{1} << 30) {
+      throw std::invalid_argument("trine: array: count: " + std::to_string(count) + " is not from 1 to 2^30 - 1");
+    }
+    return count;
+  }
+
+  [[nodiscard]] std::span<T> all() noexcept { return state_->elements.all(); }
+
+  T& at(std::size_t i) {
+    if (i >= size()) throw std::out_of_range("trine: array: " + std::to_string(i) + " is not below its size");
+    return (*this)[i];
+  }
+
+  typename B::template Storage<State> state_;
+};
+
+}  // namespace trine

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <atomic>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <optional>
+#include <span>
+#include <tuple>
+#include <type_traits>
+#include <typeinfo>
+#include <utility>
+
+#include <trine/backend.hpp>
+#include <trine/error.hpp>
+#include <trine/task.hpp>
+
+namespace trine {
+
+/// What a child process tells its parent.
+template <class B>
+struct ChildReport {
+  static constexpr std::size_t most_text = 2000;
+
+  typename B::Owned alive;  // owned by the child while it runs, so that its end is noticed
+  typename B::template Atomic<std::uint32_t> failed{0};
+  char type[200] = {};
+  char text[most_text] = {};
+
+  /// In the child, first of all.
+  void begin() {
+    std::uint32_t nobody = 0;
+    B::claim(alive, nobody, B::holder(), std::memory_order_acquire);
+    B::wake(alive.word, everyone);  // who waits for its end looks at the word anew
+  }
+
+  void fail(const char* what_type, const char* what) noexcept {
+    std::snprintf(type, sizeof type, "%s", what_type);
+    std::snprintf(text, sizeof text, "%s", what);
+    // Release: pairs with the acquire of the parent, which reads the text.
+    failed.store(1, std::memory_order_release);
+  }
+
+  /// Runs what may throw, and says what it threw: the exit code.
+  template <class Run>
+  int guard(Run&& run) noexcept {
+    int code = EXIT_FAILURE;
+    try {
+      code = run();
+    } catch (const RemoteError& e) {
+      fail(e.type().c_str(), e.what() + e.type().size() + 2);  // what comes after the type
+    } catch (const std::exception& e) {
+      fail(typeid(e).name(), e.what());
+    } catch (...) {
+      fail("", "something that is not a std::exception was thrown");
+    }
+    std::cout.flush();
+    return code;
+  }
+};
+
+/// A child process of backend B and its report. One thread at a time uses it.
+template <class B>
+class ReportingChild {
+ public:
+  using Report = ChildReport<B>;
+
+  /// Calls `run(report)` in a child, a copy of this process: its exit code.
+  template <class Run>
+  void fork(Run&& run) {
+    std::cout.flush();
+    child_ = B::Child::template fork<Report>([&run](Report& report) {
+      report.begin();
+      return run(report);
+    });
+  }
+
+  /// Starts the program anew: `function` of its image, with bytes.
+  void spawn(std::uint64_t function, std::span<const std::byte> bytes) {
+    child_ = B::Child::template spawn<Report>(function, bytes);
+  }
+
+  [[nodiscard]] const Report& report() const noexcept { return child_.template shared<Report>(); }
+  [[nodiscard]] typename B::Child& system() noexcept { return child_; }
+  [[nodiscard]] const typename B::Child& system() const noexcept { return child_; }
+
+  /// Its exit code, or the negative number of the signal that ended it; nothing while it runs.
+  std::optional<int> ended() { return child_.ended(); }
+
+  /// Where to sleep until it has ended: on the word that says whether it is alive, and which its end changes.
+  Sleep<typename B::Word> sleep() const {
+    constexpr std::uint32_t sleepers = 1U << 31;
+    auto& alive = child_.template shared<Report>().alive;
+    B::look_after(alive);
+    std::uint32_t seen = alive.word.load(std::memory_order_acquire);
+    while (owner_word::owner_of(seen) != 0 && (seen & sleepers) == 0) {
+      if (alive.word.compare_exchange_strong(seen, seen | sleepers, std::memory_order_acq_rel, std::memory_order_acquire)) {
+        return {&alive.word, seen | sleepers};
+      }
+    }
+    if ((seen & owner_word::died) == 0) return {&alive.word, seen};  // it has not begun, or somebody sleeps already
+    child_.sleep_a_moment();  // it is on its way out
+    return {&alive.word, 0};  // which the word does not hold: look again
+  }
+
+ private:
+  typename B::Child child_;
+};
+
+/// Calls a function with the elements of a tuple; if that gives a task, runs it. What it came to.
+template <class F, class Arguments>
+decltype(auto) perform(F& function, Arguments&& arguments) {
+  using R = decltype(std::apply(function, std::forward<Arguments>(arguments)));
+  if constexpr (task::Lazy<R>) {
+    return trine::run(std::apply(function, std::forward<Arguments>(arguments)));
+  } else {
+    return std::apply(function, std::forward<Arguments>(arguments));
+  }
+}
+
+}  // namespace trine

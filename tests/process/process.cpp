@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Process: what a user of Python's multiprocessing.Process expects of it, with both ways to start one.
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <support/leaks.hpp>
+#include <trine/codec.hpp>
+#include <trine/event.hpp>
+#include <trine/lock.hpp>
+#include <trine/process.hpp>
+#include <trine/queue.hpp>
+#include <trine/select.hpp>
+#include <trine/semaphore.hpp>
+#include <trine/task.hpp>
+#include <trine/task_group.hpp>
+
+namespace {
+
+using namespace trine;
+using namespace trine_test;
+using namespace std::chrono_literals;
+using P = processes;
+
+constexpr auto patience = 20s;
+
+[[noreturn]] void die() {
+  ::kill(::getpid(), SIGKILL);
+  std::abort();
+}
+
+class ProcessTest : public Leakless {};
+
+TEST_F(ProcessTest, RunsItsFunctionWithItsArguments) {
+  Queue<int, P> results;
+  Process child([&](int a, int b) { results.put(a + b); }, 40, 2);
+  EXPECT_EQ(results.get(patience), 42);
+  EXPECT_TRUE(child.join(patience));
+  EXPECT_EQ(child.exit_code(), 0);
+  EXPECT_FALSE(child.is_alive());
+}
+
+TEST_F(ProcessTest, IsAliveUntilItEnds) {
+  Event<P> go;
+  Process child([&] { go.wait(); });
+  EXPECT_TRUE(child.is_alive());
+  EXPECT_EQ(child.exit_code(), std::nullopt);
+  EXPECT_GT(child.pid(), 0);
+  EXPECT_NE(child.pid(), ::getpid());
+  EXPECT_FALSE(child.join(0s));
+  EXPECT_FALSE(child.join(10ms));
+  go.set();
+  EXPECT_TRUE(child.join(patience));
+  EXPECT_TRUE(child.join());
+  EXPECT_FALSE(child.is_alive());
+}
+
+TEST_F(ProcessTest, ExitCodes) {
+  const std::map<int, std::function<int()>> cases{
+      {0, [] { return 0; }},
+      {7, [] { return 7; }},
+      {9, []() -> int { ::_exit(9); }},
+      {1, []() -> int { throw std::runtime_error("on purpose"); }},
+      {-SIGKILL, []() -> int { die(); }},
+  };
+  for (const auto& [code, function] : cases) {
+    Process child(function);
+    EXPECT_TRUE(child.join(patience));
+    EXPECT_EQ(child.exit_code(), code);
+  }
+}
+
+TEST_F(ProcessTest, AnExceptionIsPrinted) {
+  ::testing::internal::CaptureStderr();
+  Process child(Process::Options{.name = "unlucky"}, [] { throw std::runtime_error("out of luck"); });
+  child.join();
+  const std::string printed = ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(printed.find("unlucky"), std::string::npos) << printed;
+  EXPECT_NE(printed.find("out of luck"), std::string::npos) << printed;
+}
+
+TEST_F(ProcessTest, SomethingThrownThatIsNoExceptionIsPrintedToo) {
+  ::testing::internal::CaptureStderr();
+  Process child([] { throw 7; });
+  child.join();
+  EXPECT_EQ(child.exit_code(), 1);
+  EXPECT_NE(::testing::internal::GetCapturedStderr().find("Process-"), std::string::npos);
+}
+
+TEST_F(ProcessTest, RunsATask) {
+  Event<P> done;
+  Process child([](Event<P>& set) -> Task<int, P> {
+    set.set();
+    co_await set.wait();
+    co_return 3;
+  }, std::ref(done));
+  EXPECT_TRUE(done.wait(patience));
+  child.join();
+  EXPECT_EQ(child.exit_code(), 3);
+}
+
+TEST_F(ProcessTest, TerminateAndKill) {
+  Event<P> never;
+  Process terminated([&] { never.wait(); });
+  Process killed([&] { never.wait(); });
+  terminated.terminate();
+  killed.kill();
+  EXPECT_TRUE(terminated.join(patience));
+  EXPECT_TRUE(killed.join(patience));
+  EXPECT_EQ(terminated.exit_code(), -SIGTERM);
+  EXPECT_EQ(killed.exit_code(), -SIGKILL);
+  terminated.terminate();  // does nothing
+  killed.kill();
+}
+
+TEST_F(ProcessTest, TheEndOfOneThatIsKilledIsNoticedAtOnce) {
+  Event<P> never;
+  std::vector<std::chrono::steady_clock::duration> waits;
+  for (int i = 0; i < 20; ++i) {
+    Process child([&] { never.wait(); });
+    std::thread killer([&] { child.kill(); });
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_TRUE(child.join(patience));
+    waits.push_back(std::chrono::steady_clock::now() - begin);
+    killer.join();
+  }
+  std::sort(waits.begin(), waits.end());
+  EXPECT_LT(waits[10], 30ms);
+}
+
+TEST_F(ProcessTest, TheDestructorJoins) {
+  Semaphore<P> done(0);
+  {
+    Process child([&] { done.release(); });
+  }
+  EXPECT_EQ(done.value(), 1U);
+}
+
+TEST_F(ProcessTest, TheDestructorTerminatesADaemon) {
+  Event<P> never;
+  {
+    Process child(Process::Options{.daemon = true}, [&] { never.wait(); });
+    EXPECT_TRUE(child.daemon());
+  }
+  EXPECT_FALSE(has_child());
+}
+
+TEST_F(ProcessTest, ADaemonThatDoesNotWantToEndIsKilled) {
+  Event<P> ready;
+  {
+    Process child(Process::Options{.daemon = true}, [&] {
+      ::signal(SIGTERM, SIG_IGN);
+      ready.set();
+      Event<P>().wait();
+    });
+    EXPECT_TRUE(ready.wait(patience));
+  }
+  EXPECT_FALSE(has_child());
+}
+
+TEST_F(ProcessTest, Moves) {
+  Event<P> go;
+  std::vector<Process> children;
+  for (int i = 0; i < 3; ++i) children.emplace_back([&] { go.wait(); });
+  Process last = std::move(children.back());
+  children.pop_back();
+  go.set();
+  last = Process([] { return 4; });  // waits for the one before
+  EXPECT_TRUE(last.join());
+  EXPECT_EQ(last.exit_code(), 4);
+}
+
+TEST_F(ProcessTest, Names) {
+  EXPECT_EQ(current_process().name, "MainProcess");
+  EXPECT_EQ(current_process().pid, ::getpid());
+  Process named(Process::Options{.name = "Sara"}, [] { return current_process().name == "Sara" ? 0 : 1; });
+  Process nested([] {
+    const std::string mine = current_process().name;
+    Process grandchild([&] { return current_process().name == mine + ":1" ? 0 : 1; });
+    grandchild.join();
+    return *grandchild.exit_code();
+  });
+  EXPECT_EQ(named.name(), "Sara");
+  EXPECT_TRUE(nested.name().starts_with("Process-")) << nested.name();
+  named.join();
+  nested.join();
+  EXPECT_EQ(named.exit_code(), 0);
+  EXPECT_EQ(nested.exit_code(), 0);
+}
+
+TEST_F(ProcessTest, ActiveChildren) {
+  EXPECT_TRUE(active_children().empty());
+  Event<P> go;
+  Process first(Process::Options{.name = "first"}, [&] { go.wait(); });
+  Process second(Process::Options{.name = "second"}, [&] { return static_cast<int>(active_children().size()); });
+  second.join();
+  EXPECT_EQ(second.exit_code(), 0);
+  ASSERT_EQ(active_children().size(), 1U);
+  EXPECT_EQ(active_children()[0].name, "first");
+  EXPECT_EQ(active_children()[0].pid, first.pid());
+  go.set();
+  first.join();
+  EXPECT_TRUE(active_children().empty());
+}
+
+TEST_F(ProcessTest, CpuCount) { EXPECT_GE(cpu_count(), 1U); }
+
+TEST_F(ProcessTest, SentinelCanBePolled) {
+  Event<P> go;
+  Process child([&] { go.wait(); });
+  pollfd ended{.fd = child.sentinel(), .events = POLLIN, .revents = 0};
+  EXPECT_EQ(::poll(&ended, 1, 0), 0);
+  go.set();
+  EXPECT_EQ(::poll(&ended, 1, 20'000), 1);
+  child.join();
+  EXPECT_EQ(::poll(&ended, 1, 0), 1);
+}
+
+TEST_F(ProcessTest, JoinIsSelectable) {
+  Event<P> go;
+  Event<P> never;
+  Process child([&] {
+    go.wait();
+    return 5;
+  });
+  EXPECT_EQ(select(child.join_op(), never.wait_op(), 10ms).index(), (Selected<bool, bool>::none));
+  go.set();
+  const auto done = select(never.wait_op(), child.join_op(), Until(patience));
+  EXPECT_EQ(done.index(), 1U);
+  EXPECT_EQ(child.exit_code(), 5);
+}
+
+TEST_F(ProcessTest, OfTwoTheOneThatEndsIsSelected) {
+  Event<P> never;
+  Process idle(Process::Options{.daemon = true}, [&] { never.wait(); });
+  Process killed([&] { die(); });
+  EXPECT_EQ(select(idle.join_op(), killed.join_op(), Until(patience)).index(), 1U);
+}
+
+TEST_F(ProcessTest, OnlyTheParentJoins) {
+  Event<P> go;
+  Process first([&] { go.wait(); });
+  Process second([&] {
+    try {
+      first.join();
+    } catch (const std::logic_error&) {
+      return 0;
+    }
+    return 1;
+  });
+  second.join();
+  EXPECT_EQ(second.exit_code(), 0);
+  go.set();
+}
+
+TEST_F(ProcessTest, ForkWhileOtherThreadsUseProcesses) {
+  std::vector<std::thread> threads;
+  std::atomic<int> good{0};
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int j = 0; j < 10; ++j) {
+        Process child([] {
+          Process grandchild([] { return static_cast<int>(active_children().size()); });
+          grandchild.join();
+          return active_children().empty() ? *grandchild.exit_code() : 1;
+        });
+        active_children();
+        good += child.join(patience) && child.exit_code() == 0;
+      }
+    });
+  }
+  for (auto& each : threads) each.join();
+  EXPECT_EQ(good, 40);
+}
+
+TEST_F(ProcessTest, ManyThreadsJoinOne) {
+  Event<P> go;
+  Process child([&] { go.wait(); });
+  std::vector<std::thread> threads;
+  std::atomic<int> joined{0};
+  for (int i = 0; i < 4; ++i) threads.emplace_back([&] { joined += child.join(patience) && child.exit_code() == 0; });
+  go.set();
+  for (auto& each : threads) each.join();
+  EXPECT_EQ(joined, 4);
+}
+
+TEST_F(ProcessTest, ALockThatAKilledChildHeldIsReported) {
+  Lock<P> lock;
+  Process child([&] {
+    lock.lock();
+    die();
+  });
+  child.join();
+  EXPECT_THROW(lock.lock(), OwnerDied);
+  lock.recover().unlock();
+  EXPECT_TRUE(lock.lock());
+  lock.unlock();
+}
+
+// Spawn.
+
+int add_and_put(const std::string& name, int a, std::vector<int> more) {
+  Queue<int, P> results(open_only, name);
+  for (const int each : more) a += each;
+  results.put(a);
+  return 6;
+}
+
+TEST_F(ProcessTest, Spawn) {
+  const std::string name = unique_name("spawn");
+  Queue<int, P> results(create_only, name);
+  Process child(Process::Options{.name = "fresh", .start_method = start_method::spawn}, add_and_put, name, 1,
+                std::vector{20, 300});
+  EXPECT_EQ(results.get(patience), 321);
+  EXPECT_TRUE(child.join(patience));
+  EXPECT_EQ(child.exit_code(), 6);
+  Queue<int, P>::remove(name);
+}
+
+int only_in_this_process = 0;
+
+TEST_F(ProcessTest, SpawnBeginsAnew) {
+  only_in_this_process = 1;
+  Process spawned(Process::Options{.name = "fresh", .daemon = true, .start_method = start_method::spawn}, [] {
+    const bool known = current_process().name == "fresh" && current_process().daemon;
+    return known && only_in_this_process == 0 ? 0 : 1;
+  });
+  Process forked([] { return only_in_this_process; });
+  spawned.join();
+  forked.join();
+  EXPECT_EQ(spawned.exit_code(), 0);
+  EXPECT_EQ(forked.exit_code(), 1);
+}
+
+TEST_F(ProcessTest, SpawnInheritsNoFiles) {
+  const auto before = static_cast<int>(open_files());
+  Event<P> never;
+  Process idle(Process::Options{.daemon = true}, [&] { never.wait(); });  // of which there is a sentinel here
+  Process child(Process::Options{.start_method = start_method::spawn}, [] { return static_cast<int>(open_files()); });
+  child.join();
+  EXPECT_LE(child.exit_code(), before);
+}
+
+TEST_F(ProcessTest, ASpawnedOneThrowsAndIsKilled) {
+  const auto spawned = Process::Options<start_method::Spawn>{};
+  ::testing::internal::CaptureStderr();
+  Process throws(spawned, [] { throw std::runtime_error("far away"); });
+  throws.join();
+  EXPECT_NE(::testing::internal::GetCapturedStderr().find("far away"), std::string::npos);
+  EXPECT_EQ(throws.exit_code(), 1);
+  Process killed(spawned, [] { die(); });
+  EXPECT_TRUE(killed.join(patience));
+  EXPECT_EQ(killed.exit_code(), -SIGKILL);
+  Process idle(Process::Options{.daemon = true, .start_method = start_method::spawn}, [] { Event<P>().wait(); });
+  EXPECT_TRUE(idle.is_alive());
+}
+
+TEST_F(ProcessTest, AFunctionOfALibraryCantBeSpawned) {
+  const Process::Options spawned{.start_method = start_method::spawn};
+  EXPECT_THROW(Process(spawned, static_cast<int (*)(int)>(std::abs), 3), std::invalid_argument);
+}
+
+TEST_F(ProcessTest, ASpawnedProgramWithoutArgumentsEnds) {
+  Process child([]() -> int {
+    ::execl("/proc/self/exe", "process", os::Child::spawn_argument, "2", nullptr);
+    return 2;
+  });
+  child.join();
+  EXPECT_EQ(child.exit_code(), 1);
+}
+
+TEST_F(ProcessTest, NoMoreFiles) {
+  Process limited([] {
+    rlimit none{.rlim_cur = 3, .rlim_max = 3};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+    try {
+      Process child([] {});
+    } catch (const std::system_error&) {
+      return has_child() ? 1 : 0;
+    }
+    return 2;
+  });
+  limited.join();
+  EXPECT_EQ(limited.exit_code(), 0);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  main_hook(argc, argv);
+  ::testing::InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}
