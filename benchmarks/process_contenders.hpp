@@ -38,7 +38,8 @@ namespace bench {
 // Locks.
 
 /// What glibc's attributes say: robust or not.
-template <int Robustness> class SharedMutex {
+template <int Robustness>
+class SharedMutex {
  public:
   static constexpr const char* name = Robustness == PTHREAD_MUTEX_ROBUST ? "pthread_robust" : "pthread_shared";
 
@@ -112,7 +113,8 @@ using TrineProcessesSemaphore = Named<"trine_processes", trine::Semaphore<trine:
 
 // Conditions: as in contenders.hpp.
 
-template <class Mutex> struct SharedCondition {
+template <class Mutex>
+struct SharedCondition {
   static constexpr const char* name = "pthread_cond";
 
   SharedCondition() {
@@ -127,11 +129,13 @@ template <class Mutex> struct SharedCondition {
   ~SharedCondition() { pthread_cond_destroy(&changed); }
 
   void notify() { pthread_cond_signal(&changed); }
-  template <class Ready> void wait(Mutex& mutex, Ready ready) {
+  template <class Ready>
+  void wait(Mutex& mutex, Ready ready) {
     while (!ready()) pthread_cond_wait(&changed, mutex.native());
   }
 
-  template <class Ready, class Act> void turn(Ready ready, Act act) {
+  template <class Ready, class Act>
+  void turn(Ready ready, Act act) {
     own.lock();
     wait(own, ready);
     act();
@@ -143,8 +147,10 @@ template <class Mutex> struct SharedCondition {
   Mutex own;
 };
 
-template <> inline constexpr const char* name_of<trine::processes> = "trine_processes";
-template <> inline constexpr const char* name_of<trine::shared_memory> = "trine_shared_memory";
+template <>
+inline constexpr const char* name_of<trine::processes> = "trine_processes";
+template <>
+inline constexpr const char* name_of<trine::shared_memory> = "trine_shared_memory";
 
 // Queues.
 
@@ -153,14 +159,16 @@ constexpr std::size_t shared_capacity = 1024;
 /// trine's, in memory of its own.
 struct ProcessesQueue {
   static constexpr const char* name = "trine_processes";
-  template <class T> using Of = TrineQueue<trine::processes>::Of<T>;
+  template <class T>
+  using Of = TrineQueue<trine::processes>::Of<T>;
 };
 
 /// trine's, in memory that is shared anyway.
 struct SharedMemoryQueue {
   static constexpr const char* name = "trine_shared_memory";
 
-  template <class T, std::size_t N = shared_capacity> struct Of {
+  template <class T, std::size_t N = shared_capacity>
+  struct Of {
     explicit Of(std::size_t) {}
 
     void put(const T& item) { queue.put(item); }
@@ -174,7 +182,8 @@ struct SharedMemoryQueue {
 struct RobustRing {
   static constexpr const char* name = "robust_mutex_2cv";
 
-  template <class T> struct Of {
+  template <class T>
+  struct Of {
     explicit Of(std::size_t capacity) : room(capacity) {}
 
     void put(const T& item) {
@@ -226,7 +235,8 @@ struct InterprocessSemaphore {
 struct InterprocessCondition {
   static constexpr const char* name = "interprocess_condition";
 
-  template <class Ready, class Act> void turn(Ready ready, Act act) {
+  template <class Ready, class Act>
+  void turn(Ready ready, Act act) {
     {
       bip::scoped_lock held(mutex);
       changed.wait(held, ready);
@@ -264,7 +274,8 @@ class MessageQueueOfBytes {
 struct MessageQueue {
   static constexpr const char* name = "message_queue";
 
-  template <class T> struct Of {
+  template <class T>
+  struct Of {
     explicit Of(std::size_t capacity) : queue(capacity, sizeof(T)) {}
 
     void put(const T& item) { queue.send(&item, sizeof(T)); }

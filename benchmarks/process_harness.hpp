@@ -28,9 +28,11 @@
 namespace bench {
 
 /// A T in memory that this process shares with those which it starts, at the same address in all of them.
-template <class T> class Shared {
+template <class T>
+class Shared {
  public:
-  template <class... Arguments> explicit Shared(Arguments&&... arguments) {
+  template <class... Arguments>
+  explicit Shared(Arguments&&... arguments) {
     void* const at = ::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (at == MAP_FAILED) throw std::system_error(errno, std::system_category(), "mmap");
     object_ = new (at) T(std::forward<Arguments>(arguments)...);
@@ -88,8 +90,7 @@ void measure_processes(benchmark::State& state, std::size_t parties, Placement p
     for (std::size_t number = 0; number < parties; ++number) {
       team[number] = ::fork();
       if (team[number] == -1) throw std::system_error(errno, std::system_category(), "fork");
-      if (team[number] == 0)
-        be_one_of(*meeting, number, placement, [&](std::size_t me) { work(*shared, me, operations); });
+      if (team[number] == 0) be_one_of(*meeting, number, placement, [&](std::size_t me) { work(*shared, me, operations); });
     }
     for (std::size_t number = 0; number < parties; ++number) {
       int status = 0;

@@ -23,7 +23,8 @@ namespace {
 
 using namespace bench;
 
-template <std::size_t Bytes> using Item = std::array<std::uint64_t, Bytes / sizeof(std::uint64_t)>;
+template <std::size_t Bytes>
+using Item = std::array<std::uint64_t, Bytes / sizeof(std::uint64_t)>;
 
 // The fast paths.
 
@@ -51,15 +52,17 @@ void enroll_locks() {
       guarded.lock.unlock();
     }
   });
-  enroll("short_lock", List<Named<"plain_futex", trine::threads::ShortLock>, Named<"trine_shared_memory", trine::shared_memory::ShortLock>>(),
-         []<class Lock>(benchmark::State& state) {
-           Shared<Lock> object;
-           auto& lock = hidden(*object);
-           for (auto _ : state) {
-             lock.lock();
-             lock.unlock();
-           }
-         });
+  enroll(
+      "short_lock",
+      List<Named<"plain_futex", trine::threads::ShortLock>, Named<"trine_shared_memory", trine::shared_memory::ShortLock>>(),
+      []<class Lock>(benchmark::State& state) {
+        Shared<Lock> object;
+        auto& lock = hidden(*object);
+        for (auto _ : state) {
+          lock.lock();
+          lock.unlock();
+        }
+      });
 }
 
 void enroll_others() {
@@ -94,7 +97,8 @@ void enroll_others() {
          });
 }
 
-template <std::size_t Bytes> void enroll_queue() {
+template <std::size_t Bytes>
+void enroll_queue() {
   enroll("queue_" + std::to_string(Bytes), List<TrineQueue<trine::threads>>() + process_queues,
          []<class Queues>(benchmark::State& state) {
            Shared<typename Queues::template Of<Item<Bytes>>> object(shared_capacity);
@@ -157,7 +161,8 @@ void enroll_strings() {}
 // Several processes at once.
 
 /// As in contended.cpp: `least` is what the process with the fewest turns got, compared with an even share.
-template <class Lock> void count_together(benchmark::State& state, std::size_t parties) {
+template <class Lock>
+void count_together(benchmark::State& state, std::size_t parties) {
   struct Counted {
     alignas(64) Lock lock;
     alignas(64) std::int64_t count = 0;
@@ -188,12 +193,14 @@ void enroll_counting() {
   }
 }
 
-template <class Queue> struct Moved {
+template <class Queue>
+struct Moved {
   Queue queue{shared_capacity};
 };
 
 /// So many producers and as many consumers, each a process; the time is that of one item.
-template <std::size_t Bytes, class Queue> void move_items(benchmark::State& state, std::size_t producers) {
+template <std::size_t Bytes, class Queue>
+void move_items(benchmark::State& state, std::size_t producers) {
   const auto work = [producers](Moved<Queue>& moved, std::size_t number, std::int64_t operations) {
     const std::size_t pair = number / 2;
     const bool producing = (number + pair) % 2 == 0;
@@ -211,7 +218,8 @@ template <std::size_t Bytes, class Queue> void move_items(benchmark::State& stat
   measure_processes<Moved<Queue>>(state, 2 * producers, Placement::two_cores, work);
 }
 
-template <std::size_t Bytes> void enroll_moving() {
+template <std::size_t Bytes>
+void enroll_moving() {
   for (const std::size_t producers : {1U, 2U}) {
     const auto shape = [producers]<class Queues>(benchmark::State& state) {
       move_items<Bytes, typename Queues::template Of<Item<Bytes>>>(state, producers);
@@ -224,7 +232,8 @@ template <std::size_t Bytes> void enroll_moving() {
 
 // There and back. A game is played by two processes, each of which calls play(number, rounds).
 
-template <Text Name, class Event> class EventGame {
+template <Text Name, class Event>
+class EventGame {
  public:
   static constexpr const char* name = Name.text;
 
@@ -244,7 +253,8 @@ template <Text Name, class Event> class EventGame {
   std::array<Ball, 2> balls_;
 };
 
-template <Text Name, class Semaphore> class SemaphoreGame {
+template <Text Name, class Semaphore>
+class SemaphoreGame {
  public:
   static constexpr const char* name = Name.text;
 
@@ -263,7 +273,8 @@ template <Text Name, class Semaphore> class SemaphoreGame {
   std::array<Ball, 2> balls_;
 };
 
-template <Text Name, class Condition> class ConditionGame {
+template <Text Name, class Condition>
+class ConditionGame {
  public:
   static constexpr const char* name = Name.text;
 
@@ -277,7 +288,8 @@ template <Text Name, class Condition> class ConditionGame {
   std::size_t turn_ = 0;
 };
 
-template <Text Name, class Queue> class QueueGame {
+template <Text Name, class Queue>
+class QueueGame {
  public:
   static constexpr const char* name = Name.text;
 
@@ -319,12 +331,10 @@ inline constexpr auto games =
 void enroll_games() {
   for (const Placement placement : placements()) {
     const auto shape = [placement]<class Game>(benchmark::State& state) {
-      measure_processes<Game>(state, 2, placement, [](Game& game, std::size_t number, std::int64_t rounds) {
-        game.play(number, rounds);
-      });
+      measure_processes<Game>(state, 2, placement,
+                              [](Game& game, std::size_t number, std::int64_t rounds) { game.play(number, rounds); });
     };
-    for (auto* each : enroll(std::string("round_trip/") + name_of_placement(placement), games, shape))
-      each->UseManualTime();
+    for (auto* each : enroll(std::string("round_trip/") + name_of_placement(placement), games, shape)) each->UseManualTime();
   }
 }
 

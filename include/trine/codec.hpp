@@ -46,8 +46,9 @@ class CodecOutput : public cereal::OutputArchive<CodecOutput, cereal::AllowEmpty
   explicit CodecOutput(std::vector<std::byte>& bytes) : OutputArchive(this), bytes_(bytes) {}
 
   void write(const void* data, std::size_t size) {
-    const auto* const from = static_cast<const std::byte*>(data);
-    bytes_.insert(bytes_.end(), from, from + size);
+    const std::size_t before = bytes_.size();
+    bytes_.resize(before + size);
+    if (size != 0) std::memcpy(bytes_.data() + before, data, size);
   }
 
  private:
@@ -121,6 +122,7 @@ template <class T>
 struct Codec {
   static std::vector<std::byte> encode(const T& value) {
     std::vector<std::byte> bytes;
+    bytes.reserve(256);  // most are small, and come in pieces
     if constexpr (std::is_trivially_copyable_v<T>) {
       bytes.resize(sizeof(T));
       std::memcpy(bytes.data(), &value, sizeof(T));

@@ -13,7 +13,8 @@ namespace trine {
 /// on after 0.1 us, so looking on pays when the waker runs. When it can't run because we hold its core, a pause only delays
 /// it, and a yield lets it run: on one core yielding is faster than sleeping. Ten pauses and up to 64 yields stay within 1.3
 /// of the better of pure spinning and pure sleeping in each placement. At most as many waiters yield at a time as there are
-/// cores: more would only hand the cores to each other.
+/// cores: more would only hand the cores to each other. And where a yield has taken long (Os::yields_pay(), if there is one),
+/// somebody else computes on this core, and they go to sleep at once for a while.
 template <class Os>
 class Spin {
  public:
@@ -28,8 +29,9 @@ class Spin {
     if (turn_ < pauses) {
       Os::pause();
     } else if (turn_ < pauses + yields) {
-      if (turn_ == pauses && !enter()) {
+      if (!yields_pay() || (turn_ == pauses && !enter())) {
         turn_ = pauses + yields;
+        leave();
         return false;
       }
       Os::yield();
@@ -57,6 +59,14 @@ class Spin {
   static unsigned cores() noexcept {
     static const unsigned count = std::max(1U, std::thread::hardware_concurrency());
     return count;
+  }
+
+  static bool yields_pay() noexcept {
+    if constexpr (requires { Os::yields_pay(); }) {
+      return Os::yields_pay();
+    } else {
+      return true;
+    }
   }
 
   bool enter() noexcept {

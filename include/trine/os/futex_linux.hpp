@@ -77,7 +77,17 @@ class LinuxFutex : public Native {
   /// Whether other processes wake those who sleep.
   static constexpr bool shared = Scope == FutexScope::machine;
 
-  static void yield() noexcept { ::sched_yield(); }
+  static void yield() noexcept {
+    const std::int64_t before = now();
+    ::sched_yield();
+    const std::int64_t after = now();
+    if (after - before > long_yield) [[unlikely]]
+      patient_from() = after + impatience;
+  }
+
+  /// Whether a yield gives the core to one who soon gives it back. Not for a while after one that took long: then somebody
+  /// computes here, who keeps it for a slice of time each time, and a sleeper that is woken comes before him.
+  static bool yields_pay() noexcept { return patient_from() == 0 || now() > patient_from(); }
 
   /// Whether fence_others() puts a full fence into every other thread that may use the words.
   static bool fences_others() noexcept { return Membarrier<Scope>::works(); }
@@ -156,6 +166,19 @@ class LinuxFutex : public Native {
 
  private:
   static constexpr int private_flag = Scope == FutexScope::process ? FUTEX_PRIVATE_FLAG : 0;
+
+  static constexpr std::int64_t long_yield = 100'000;      // ns
+  static constexpr std::int64_t impatience = 100'000'000;  // ns
+
+  static std::int64_t now() noexcept {
+    return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
+  }
+
+  // When the calling thread may yield again; 0: no yield has taken long.
+  static std::int64_t& patient_from() noexcept {
+    static constinit thread_local std::int64_t at = 0;
+    return at;
+  }
 
   static TimePoint end_of_sleep(const Limit& limit) {
     const TimePoint until = limit.sleep_until();
