@@ -115,13 +115,15 @@ class Robust {
     barrier();
     Head& head = *thread.head;
     void* const first = head.list;
+    owned.next = first;
+    barrier();
+    head.list = &owned.next;
+    barrier();
+    // Now: a signal handler that comes before and takes and frees something leaves `first` as it was.
     if (first != &head.list) [[unlikely]] {
       previous_of(first) = &owned.next;
       ++thread.more;
     }
-    owned.next = first;
-    barrier();
-    head.list = &owned.next;
     if (!kernel_watches()) [[unlikely]]
       note_start(owned, thread_start(thread.id));
     barrier();
