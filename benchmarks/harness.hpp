@@ -29,7 +29,8 @@ namespace bench {
 /// The object as the compiler can't see through: it may be anywhere, and anyone may have changed it.
 template <class T> T& hidden(T& object) {
   T* at = &object;
-  benchmark::DoNotOptimize(at);
+  // Not DoNotOptimize: before its version 1.8, g++ may lose the value of what it is given.
+  asm volatile("" : "+r"(at) : : "memory");
   return *at;
 }
 

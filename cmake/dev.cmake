@@ -3,6 +3,8 @@
 option(TRINE_TESTS "Build the tests" ON)
 option(TRINE_EXAMPLES "Build the examples" ON)
 option(TRINE_BENCHMARKS "Build the benchmarks" ON)
+set(TRINE_TEST_SETS coroutines processes CACHE STRING "The sets of backends beside threads that the behaviour suites are built for")
+option(TRINE_TEST_FIRST_ONLY "Build the behaviour suites for the first backend of each set alone" OFF)
 set(TRINE_TEST_FOLDERS behaviour stress model litmus process coroutine CACHE STRING "The folders of tests to build")
 
 set(CMAKE_CXX_EXTENSIONS OFF)

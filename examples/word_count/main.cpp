@@ -29,7 +29,7 @@ constexpr std::string_view help =
     "Counts the words of files, and of all files in folders. A word is a run of the letters A to Z;\n"
     "upper and lower case are the same. Links inside a folder are not followed.\n"
     "\n"
-    "  --backend NAME  threads (default), portable_threads or processes\n"
+    "  --backend NAME  threads (default), portable_threads, processes or coroutines\n"
     "  --workers N     how many count at the same time, 1 to 1024 (default: one for each processor)\n"
     "  --top N         how many of the most frequent words to show (default: 10)\n"
     "  --quiet         show these words alone, without statistics and progress\n"
@@ -48,6 +48,11 @@ struct Outcome {
   std::vector<std::string> shares;  // each a WordList's bytes
 };
 
+/// Coroutines on as many threads as there are processors.
+struct coroutines : trine::coroutines {
+  inline static const unsigned scheduler_threads = std::max(1U, std::thread::hardware_concurrency());
+};
+
 template <class B>
 Outcome run_on(const Settings& settings) {
   Job<B> job(settings);
@@ -64,7 +69,8 @@ struct Backend {
 
 constexpr std::array backends{Backend{"threads", run_on<trine::threads>},
                               Backend{"portable_threads", run_on<trine::portable_threads>},
-                              Backend{"processes", run_on<trine::processes>}};
+                              Backend{"processes", run_on<trine::processes>},
+                              Backend{"coroutines", run_on<coroutines>}};
 
 struct Options {
   Settings settings;

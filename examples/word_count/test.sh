@@ -42,7 +42,7 @@ find "$corpus" -type f -exec sh -c 'for file; do cat "$file"; echo; done' sh {} 
   tr -cs '[:alpha:]' '\n' | tr '[:upper:]' '[:lower:]' | sed '/^$/d' | sort | uniq -c | sed 's/^ *//' >"$folder/expected"
 [ -s "$folder/expected" ] || fail "the expected counts are empty"
 
-for backend in threads portable_threads processes; do
+for backend in threads portable_threads processes coroutines; do
   for workers in 1 2 7; do
     "$program" --totals --backend "$backend" --workers "$workers" "$corpus" >"$folder/printed" || fail "exit code $?"
     cmp "$folder/expected" "$folder/printed" || fail "counts of $workers workers on $backend"

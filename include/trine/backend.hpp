@@ -112,6 +112,7 @@ concept Backend = requires(typename B::Word& word, typename B::Owned& owned, typ
   { B::run(archetype::Nothing<B>{}, until) } -> std::same_as<typename B::template Result<bool>>;
   B::wake(word, number);
   {B::repeat(archetype::Step{}, archetype::Step{})};
+  { B::mortal } -> std::convertible_to<bool>;
   // identity and ownership
   { B::self() } -> std::same_as<std::uint32_t>;
   { B::holder() } -> std::same_as<std::uint32_t>;
@@ -121,10 +122,10 @@ concept Backend = requires(typename B::Word& word, typename B::Owned& owned, typ
   B::abandon(owned);
   B::look_after(owned);
   // a count of participants
-  tally.enter();
+  tally.enter(number);
   { tally.leave() } -> std::same_as<bool>;
-  { tally.count() } -> std::same_as<std::uint32_t>;
-  { tally.lost() } -> std::same_as<bool>;
+  { tally.count(number) } -> std::same_as<std::uint32_t>;
+  { tally.lost(number) } -> std::same_as<bool>;
   tally.clear();
   tally.dismissed();
   { tally.watch() } -> std::same_as<Sleep<typename B::Word>>;
@@ -134,7 +135,7 @@ concept Backend = requires(typename B::Word& word, typename B::Owned& owned, typ
   { B::Escrow::bits } -> std::convertible_to<std::uint32_t>;
   { escrow.settle(word, number) } -> std::same_as<std::uint32_t>;
   { escrow.bring_back(word, number) } -> std::same_as<bool>;
-  { escrow.held_by_dead() } -> std::same_as<std::uint32_t>;
+  { escrow.held_by_dead(number) } -> std::same_as<std::uint32_t>;
   // a lock for a few instructions
   { gate.lock() } -> std::same_as<bool>;
   gate.unlock();

@@ -14,6 +14,7 @@
 
 #include <trine/backend.hpp>
 #include <trine/backend/threads.hpp>
+#include <trine/barrier_operation.hpp>
 #include <trine/barrier_state.hpp>
 #include <trine/error.hpp>
 #include <trine/until.hpp>
@@ -40,8 +41,8 @@ class Barrier {
   using Attached = typename B::template Attached<Extras>;
 
  public:
-  class WaitOperation;
-  class ActingOperation;
+  using WaitOperation = BarrierWait<B>;
+  using ActingOperation = ActingBarrierWait<B>;
 
   static constexpr std::ptrdiff_t most_parties = State::most_parties;
 
@@ -104,7 +105,7 @@ class Barrier {
   [[nodiscard]] std::ptrdiff_t parties() const noexcept { return state_->parties; }
 
   /// How many wait at this moment.
-  [[nodiscard]] std::ptrdiff_t waiting() const noexcept { return state_->whole() ? state_->arrived.count() : 0; }
+  [[nodiscard]] std::ptrdiff_t waiting() const noexcept { return state_->whole() ? state_->inside() : 0; }
 
   [[nodiscard]] bool broken() const noexcept { return (state_->look() & State::broken_bit) != 0; }
 
@@ -130,149 +131,6 @@ class Barrier {
 
   typename B::template Storage<State> state_;
   Attached extras_;
-};
-
-/// Arrives, and then waits for the phase to pass. The last one has nothing to wait for: its result() runs the action and
-/// lets the others go.
-template <class B>
-class Barrier<B>::WaitOperation : public OperationOf<std::ptrdiff_t, B> {
- public:
-  static constexpr bool selectable = false;
-
-  WaitOperation(State& state, const std::function<void()>* action) noexcept : state_(&state), action_(action) {}
-
-  bool attempt() {
-    if (stage_ == Stage::outside) arrive();
-    if (stage_ == Stage::waiting) look();
-    return stage_ > Stage::waiting;
-  }
-
-  Sleep<Word> announce() {
-    for (;;) {
-      if (attempt()) return {};
-      if (stage_ == Stage::waiting && state_->arrived.lost()) {
-        state_->break_now(false);
-        continue;
-      }
-      // The phase that the attempt saw: if it has changed since, there is something new to look at.
-      std::uint32_t seen = seen_;
-      if ((seen & State::sleepers) != 0 ||
-          state_->phase.compare_exchange_strong(seen, seen | State::sleepers, std::memory_order_relaxed,
-                                                std::memory_order_relaxed)) {
-        return {&state_->phase, seen_ | State::sleepers};
-      }
-    }
-  }
-
-  bool give_up() {
-    // One that has not arrived, because a generation is about to end or those of a reset are leaving, breaks nothing.
-    if (stage_ == Stage::outside) {
-      stage_ = Stage::broken;
-      return true;
-    }
-    state_->close_gate();
-    if (!still_waiting(state_->look())) {
-      state_->gate.unlock();
-      look();
-      return true;
-    }
-    stage_ = Stage::broken;
-    state_->open_gate_and_wake(state_->become(State::broken_bit) | state_->leave());
-    return true;
-  }
-
-  std::ptrdiff_t result() {
-    if (stage_ == Stage::last) finish();
-    if (stage_ == Stage::broken) fail<BrokenBarrier>();
-    return place_;
-  }
-
- protected:
-  void act(const std::function<void()>* action) noexcept { action_ = action; }
-
- private:
-  enum class Stage : std::uint8_t { outside, waiting, last, passed, broken };
-
-  void arrive() {
-    state_->close_gate();
-    std::uint32_t before = 0;
-    if ((state_->look() & State::leaving) != 0 && state_->arrived.count() == 0) before = state_->begin_next();
-    seen_ = state_->look();
-    const std::uint32_t place = state_->arrived.count();
-    if ((seen_ & State::broken_bit) != 0) {
-      stage_ = Stage::broken;
-    } else if ((seen_ & State::leaving) == 0 && place < state_->parties) {
-      place_ = place;
-      state_->arrived.enter();
-      stage_ = place + 1 < state_->parties ? Stage::waiting : Stage::last;
-      if (stage_ == Stage::last && action_ == nullptr) {
-        before |= state_->begin_next();
-        pass();
-      }
-    }
-    state_->open_gate_and_wake(before);
-  }
-
-  [[nodiscard]] bool still_waiting(std::uint32_t phase) const noexcept {
-    return phase / State::generation == seen_ / State::generation && (phase & (State::broken_bit | State::leaving)) == 0;
-  }
-
-  void look() {
-    // Acquire: pairs with the release of the phase; what the other parties and the action did is visible.
-    const std::uint32_t phase = state_->phase.load(std::memory_order_acquire);
-    if (still_waiting(phase)) {
-      seen_ = phase;
-    } else if (phase / State::generation != seen_ / State::generation) {
-      pass();
-    } else {
-      state_->close_gate();
-      stage_ = Stage::broken;
-      state_->open_gate_and_wake(state_->leave());
-    }
-  }
-
-  void finish() {
-    try {
-      (*action_)();
-    } catch (...) {
-      stage_ = Stage::broken;
-      state_->break_now(true);
-      throw;
-    }
-    state_->close_gate();
-    const bool whole = state_->whole();
-    stage_ = Stage::broken;
-    const std::uint32_t before = whole ? state_->begin_next() : state_->leave();
-    if (whole) pass();
-    state_->open_gate_and_wake(before);
-  }
-
-  void pass() {
-    stage_ = Stage::passed;
-    state_->arrived.dismissed();
-  }
-
-  State* state_;
-  const std::function<void()>* action_;
-  std::uint32_t seen_ = 0;
-  std::uint32_t place_ = 0;
-  Stage stage_ = Stage::outside;
-};
-
-/// The same with an action of its own.
-template <class B>
-class Barrier<B>::ActingOperation : public WaitOperation {
- public:
-  ActingOperation(State& state, std::function<void()> action) noexcept
-      : WaitOperation(state, nullptr), own_(std::move(action)) {
-    this->act(own_ ? &own_ : nullptr);
-  }
-  ActingOperation(ActingOperation&& other) noexcept : WaitOperation(other), own_(std::move(other.own_)) {
-    this->act(own_ ? &own_ : nullptr);
-  }
-
- private:
-  std::function<void()> own_;
 };
 
 }  // namespace trine

@@ -41,20 +41,21 @@ struct BarrierState {
 
   [[nodiscard]] std::uint32_t look() const noexcept { return phase.load(std::memory_order_relaxed); }
 
+  // How many have arrived, and not left, in the present generation.
+  [[nodiscard]] std::uint32_t inside() const { return arrived.count(look() / generation); }
+
   [[nodiscard]] bool whole() const noexcept { return (look() & (broken_bit | leaving)) == 0; }
 
   // The following are called with the gate held, and return the phase before, whose mark says whom to wake.
   // Release: pairs with the acquire of those who look at the phase.
-  // The phase is first: who dies between the two has let the others go, and those who come find the barrier broken.
   std::uint32_t begin_next() {
-    const std::uint32_t before = phase.exchange((look() / generation + 1) * generation, std::memory_order_release);
     arrived.clear();
-    return before;
+    return phase.exchange((look() / generation + 1) * generation, std::memory_order_release);
   }
 
   std::uint32_t leave() {
     arrived.leave();
-    return (look() & leaving) != 0 && arrived.count() == 0 ? begin_next() : 0;
+    return (look() & leaving) != 0 && inside() == 0 ? begin_next() : 0;
   }
 
   std::uint32_t become(std::uint32_t flag) noexcept {
@@ -82,7 +83,7 @@ struct BarrierState {
 
   void reset() {
     close_gate();
-    open_gate_and_wake(arrived.count() == 0 ? begin_next() : become(leaving));
+    open_gate_and_wake(inside() == 0 ? begin_next() : become(leaving));
   }
 
   typename B::ShortLock gate;

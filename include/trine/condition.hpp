@@ -57,12 +57,16 @@ class Condition {
   }
 
   /// Waits until `predicate()` is true, which is called with the lock held; returns what it said last. The limit is one
-  /// for the whole.
+  /// for the whole. Where participants may die it is called now and then without a notification: one who has changed the
+  /// data may have died before it could notify.
   template <class L, class Predicate>
     requires requires(Predicate& predicate) { predicate() ? 1 : 0; }
   auto wait(Guard<L>& held, Predicate predicate, const Until& until = Until::forever()) {
     if (!held) fail<NotLocked>();
-    return B::repeat([this, &held, limit = until.started()] { return wait(held, limit); }, std::move(predicate));
+    const auto step = [this, &held, limit = until.started()] {
+      return B::run(WaitOperation<L>(*state_, held, B::mortal), limit);
+    };
+    return B::repeat(step, std::move(predicate));
   }
 
   /// Wakes n of those who wait. Throws std::invalid_argument if n is negative.
@@ -110,8 +114,10 @@ template <class L>
 class Condition<B>::WaitOperation : public OperationOf<bool, B> {
  public:
   static constexpr bool selectable = false;
+  static constexpr bool owned_by_thread = L::LockOperation::owned_by_thread;
 
-  WaitOperation(State& state, Guard<L>& held) noexcept : state_(&state), held_(&held) {}
+  /// `once`: after one sleep it goes on as if it had been notified.
+  WaitOperation(State& state, Guard<L>& held, bool once = false) noexcept : state_(&state), held_(&held), once_(once) {}
 
   bool attempt() {
     switch (phase_) {
@@ -129,7 +135,10 @@ class Condition<B>::WaitOperation : public OperationOf<bool, B> {
   Sleep<Word> announce() {
     if (phase_ == Phase::fresh) begin();
     if (phase_ == Phase::waiting) {
-      if (!notified()) return {&state_->sequence, seen_};
+      if (!notified() && !(once_ && announced_)) {
+        announced_ = true;
+        return {&state_->sequence, seen_};
+      }
       relock(true);
     }
     const auto sleep = relocking_->announce();
@@ -162,6 +171,8 @@ class Condition<B>::WaitOperation : public OperationOf<bool, B> {
       throw;
     }
     held_->release();
+    // Made here, by the one who waits: an attempt may be made on its behalf by another, who is not the lock's next owner.
+    relocking_.emplace(lock_->relock_op(depth_));
     phase_ = Phase::waiting;
   }
 
@@ -171,7 +182,6 @@ class Condition<B>::WaitOperation : public OperationOf<bool, B> {
     notified_ = notified;
     state_->waiting.fetch_sub(1, std::memory_order_relaxed);
     phase_ = Phase::relocking;
-    relocking_.emplace(lock_->relock_op(depth_));
   }
 
   // From here on the guard holds the lock again, whoever looks at it: also if the wait ends by an exception.
@@ -187,6 +197,8 @@ class Condition<B>::WaitOperation : public OperationOf<bool, B> {
   std::uint32_t depth_ = 0;
   Phase phase_ = Phase::fresh;
   bool notified_ = false;
+  bool once_;
+  bool announced_ = false;
   std::optional<typename L::LockOperation> relocking_;
 };
 

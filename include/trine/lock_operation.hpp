@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include <trine/backend.hpp>
 #include <trine/error.hpp>
@@ -16,6 +17,9 @@ class LockWordOperation : public OperationOf<bool, B> {
   using Word = LockWord<B>;
 
  public:
+  /// Whether the lock belongs to the caller who takes it: only then does holder() have to find out who that is.
+  static constexpr bool owned_by_thread = !requires { typename std::integral_constant<std::uint32_t, B::holder()>; };
+
   LockWordOperation(Word& word, std::uint32_t me, typename Word::Mode mode) noexcept
       : word_(&word), me_(me), mode_(mode) {}
 

@@ -40,6 +40,15 @@ class LockWord {
 
   [[nodiscard]] std::uint32_t owner() const noexcept { return owner_of(owned_.word.load(std::memory_order_relaxed)); }
 
+  /// Whether `me`, the caller, owns it. Relaxed is enough: nobody else writes the caller's number.
+  [[nodiscard]] bool owned_by(std::uint32_t me) const {
+    if constexpr (requires { B::owns(owned_, me); }) {
+      return B::owns(owned_, me);
+    } else {
+      return owner() == me;
+    }
+  }
+
   /// Takes the word for `me` if it is free. Acquire: pairs with the release in B::vacate.
   Outcome attempt(std::uint32_t me, Mode mode, std::memory_order order = std::memory_order_acquire) {
     std::uint32_t seen = 0;

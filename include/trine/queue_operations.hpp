@@ -31,17 +31,27 @@ class QueueOperation : public OperationOf<R, B> {
 
   [[gnu::always_inline]] bool attempt() {
     tried_ = self().try_it();
-    return tried_ != Tried::must_wait;
+    return tried_ >= Tried::done;
   }
 
  protected:
-  // Raises the flag of the end that must move, and looks for the last time.
-  Sleep<typename B::Word> announce_at(typename State::End& end) {
-    const auto sleep = end.waiting.raise();
-    if (!attempt()) return sleep;
+  // Raises the flag of the end that must move, and looks for the last time. Where it does not get so far, because somebody holds
+  // its own end, it sleeps for that.
+  Sleep<typename B::Word> announce_at(typename State::End& end, typename State::Gate& own_gate) {
+    for (;;) {
+      const auto sleep = end.waiting.raise();
+      if (attempt()) break;
+      if (tried_ == Tried::must_wait) return sleep;
+      const auto at_gate = own_gate.sleep();
+      if (at_gate.needless()) continue;
+      tried_ = Tried::slept;
+      return at_gate;
+    }
     if (tried_ == Tried::done && self().one_more()) end.waiting.wake(1);
     return {};
   }
+
+  [[nodiscard]] Tried last() const noexcept { return tried_; }
 
   [[nodiscard]] bool done_or_throw() const {
     if (tried_ == Tried::shut) fail<QueueShutdown>();
@@ -62,7 +72,7 @@ class QueuePutting : public QueueOperation<Self, R, Items, B> {
  public:
   using QueueOperation<Self, R, Items, B>::QueueOperation;
 
-  Sleep<typename B::Word> announce() { return this->announce_at(this->state_->get_end); }
+  Sleep<typename B::Word> announce() { return this->announce_at(this->state_->get_end, this->state_->put_gate()); }
 
   [[nodiscard]] bool one_more() const noexcept { return this->state_->size() < this->state_->limit; }
 };
@@ -73,7 +83,7 @@ class QueueGetting : public QueueOperation<Self, R, Items, B> {
  public:
   using QueueOperation<Self, R, Items, B>::QueueOperation;
 
-  Sleep<typename B::Word> announce() { return this->announce_at(this->state_->put_end); }
+  Sleep<typename B::Word> announce() { return this->announce_at(this->state_->put_end, this->state_->get_gate()); }
 
   [[nodiscard]] bool one_more() const noexcept { return this->state_->size() > 0; }
 };
@@ -87,7 +97,7 @@ class QueuePut : public QueuePutting<QueuePut<Reference, Items, B>, bool, Items,
   QueuePut(typename Base::State& state, Reference item) : Base(state), item_(static_cast<Reference>(item)) {}
 
   [[gnu::always_inline]] typename Base::Tried try_it() {
-    return this->state_->put(1, [this](Items& items, auto& place, std::uint32_t, std::uint32_t& count) {
+    return this->state_->put(this->last(), 1, [this](Items& items, auto& place, std::uint32_t, std::uint32_t& count) {
       if (items.put(place, item_.get())) count = 1;
     });
   }
@@ -129,7 +139,7 @@ class QueuePutMany : public QueuePutting<QueuePutMany<Iterator, Sentinel, Items,
   // is fetched first and put then, and the end of the queue is held for nothing else.
   typename Base::Tried put_some() {
     if constexpr (std::contiguous_iterator<Iterator> && Items::many_at_once) {
-      return this->state_->put(most_at_once, [this](Items& items, auto& place, std::uint32_t room, std::uint32_t& count) {
+      return this->state_->put(this->last(), most_at_once, [this](Items& items, auto& place, std::uint32_t room, std::uint32_t& count) {
         while (count < room && next_ != last_ && items.put(place, *next_)) {
           place.next(1);
           ++next_;
@@ -141,7 +151,7 @@ class QueuePutMany : public QueuePutting<QueuePutMany<Iterator, Sentinel, Items,
       auto&& item = *next_;
       typename Items::template Item<decltype(item)&&> ready(std::forward<decltype(item)>(item));
       const typename Base::Tried tried =
-          this->state_->put(1, [this, &ready](Items& items, auto& place, std::uint32_t, std::uint32_t& count) {
+          this->state_->put(this->last(), 1, [this, &ready](Items& items, auto& place, std::uint32_t, std::uint32_t& count) {
             if (!items.put(place, ready.get())) return;
             count = 1;
             ++total_;
@@ -165,7 +175,7 @@ class QueueGet : public QueueGetting<QueueGet<T, R, Items, B>, R, Items, B> {
   using Base::Base;
 
   [[gnu::always_inline]] typename Base::Tried try_it() {
-    return this->state_->get(1, [this](Items& items, auto& place, std::uint32_t, std::uint32_t& count) {
+    return this->state_->get(this->last(), 1, [this](Items& items, auto& place, std::uint32_t, std::uint32_t& count) {
       items.take(place, [this](Taken&& item) { item_.emplace(std::move(item)); });
       count = 1;
     });
@@ -199,19 +209,14 @@ class QueueGetMany : public QueueGetting<QueueGetMany<T, Items, B>, std::vector<
   typename Base::Tried try_it() {
     if (most_ == 0) return Base::Tried::done;
     items_.reserve(std::clamp<std::size_t>(this->state_->size(), 1, most_));  // before the end is held
-    const auto wanted = static_cast<std::uint32_t>(std::min<std::size_t>(most_, QueueState<Items, B>::most));
-    return this->state_->get(wanted, [this](Items& items, auto& place, std::uint32_t there, std::uint32_t& count) {
-      std::size_t take = std::min<std::size_t>(there, items_.capacity());
-      if (!Items::many_at_once) take = std::min<std::size_t>(take, 1);
-      for (; count < take && items_.size() < most_; ++count, place.next(-1U)) {
-        try {
-          items.take(place, [this](Taken&& item) { items_.push_back(std::move(item)); });
-        } catch (...) {
-          if (items_.empty()) throw;
-          return;  // those that were taken are not to be lost
-        }
+    const typename Base::Tried tried = take_some();
+    if constexpr (!Items::many_at_once) {
+      for (std::size_t had = 0; had < items_.size() && items_.size() < items_.capacity();) {
+        had = items_.size();
+        take_some();
       }
-    });
+    }
+    return tried;
   }
 
   std::vector<T> result() {
@@ -228,6 +233,21 @@ class QueueGetMany : public QueueGetting<QueueGetMany<T, Items, B>, std::vector<
 
  private:
   using Taken = typename Items::Taken;
+
+  typename Base::Tried take_some() {
+    const auto wanted = static_cast<std::uint32_t>(std::min<std::size_t>(most_, QueueState<Items, B>::most));
+    return this->state_->get(this->last(), wanted, [this](Items& items, auto& place, std::uint32_t there, std::uint32_t& count) {
+      const std::uint32_t take = Items::many_at_once ? there : 1;
+      for (; count < take && items_.size() < std::min(most_, items_.capacity()); ++count, place.next(-1U)) {
+        try {
+          items.take(place, [this](Taken&& item) { items_.push_back(std::move(item)); });
+        } catch (...) {
+          if (items_.empty()) throw;
+          return;  // those that were taken are not to be lost
+        }
+      }
+    });
+  }
 
   std::size_t most_;
   std::vector<Taken> items_;

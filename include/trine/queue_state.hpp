@@ -38,7 +38,9 @@ struct QueueState {
   using Gate = typename B::ShortLock;
   using Index = typename B::template Atomic<std::uint32_t>;
 
-  enum class Tried : std::uint8_t { must_wait, done, shut };
+  /// What came of a try. must_wait: for the other end. held_up: somebody holds this end, and seems to keep it; slept: the same,
+  /// and the operation has slept for that since. A new try is told what came of the last.
+  enum class Tried : std::uint8_t { must_wait, held_up, slept, done, shut };
 
   // | bits of an index | meaning |
   // | 0    | closed: the queue was shut down; written with the end's gate held |
@@ -87,19 +89,24 @@ struct QueueState {
   /// Holds an end, publishes at the end of the scope how far its index has come, and wakes those who wait for that.
   class Holding {
    public:
-    Holding(QueueState& state, Gate& gate, End& end) : gate_(gate), end_(end) {
-      state.close(gate_);
+    Holding(QueueState& state, Gate& gate, End& end, Tried last) : gate_(gate), end_(end) {
+      bool clean = true;
+      held_ = gate_.lock_now(clean, last == Tried::slept);
+      if (!held_) return;
+      if (!clean) [[unlikely]] state.mend();
       was_ = end_.index.load(std::memory_order_relaxed);  // written with the gate held alone
     }
     Holding(const Holding&) = delete;
     Holding& operator=(const Holding&) = delete;
     [[gnu::always_inline]] ~Holding() {
+      if (!held_) return;
       // Release: pairs with the acquire of the other end, which reads the items or uses their places.
       if (count != 0) end_.index.store(was_ + count * one, std::memory_order_release);
       gate_.unlock();
       if (count != 0) end_.waiting.wake(Items::uneven ? everyone : count);
     }
 
+    [[nodiscard]] explicit operator bool() const noexcept { return held_; }
     [[nodiscard]] std::uint32_t was() const noexcept { return was_; }
 
     std::uint32_t count = 0;  // how many items were put or got
@@ -107,8 +114,11 @@ struct QueueState {
    private:
     Gate& gate_;
     End& end_;
-    std::uint32_t was_;
+    std::uint32_t was_ = 0;
+    bool held_;
   };
+
+  static Tried held_up(Tried last) noexcept { return last == Tried::slept ? last : Tried::held_up; }
 
   using Place = QueuePlace<typename Items::Cursor>;
 
@@ -134,8 +144,9 @@ struct QueueState {
 
   /// Calls `fill(items, place, room, count)`, which puts up to `room` items in and counts them; would like to put `wanted`.
   template <class Fill>
-  [[gnu::always_inline]] Tried put(std::uint32_t wanted, Fill&& fill) {
-    Holding holding(*this, put_gate(), put_end);
+  [[gnu::always_inline]] Tried put(Tried last, std::uint32_t wanted, Fill&& fill) {
+    Holding holding(*this, put_gate(), put_end, last);
+    if (!holding) [[unlikely]] return held_up(last);
     if ((holding.was() & closed) != 0) return Tried::shut;
     std::uint32_t inside = distance(put_end.other.read(), holding.was());
     if (limit - inside < wanted || looks_each_time) {
@@ -151,8 +162,9 @@ struct QueueState {
 
   /// Calls `drain(items, place, there, count)`, which takes up to `there` items out and counts them; would like `wanted`.
   template <class Drain>
-  [[gnu::always_inline]] Tried get(std::uint32_t wanted, Drain&& drain) {
-    Holding holding(*this, get_gate(), get_end);
+  [[gnu::always_inline]] Tried get(Tried last, std::uint32_t wanted, Drain&& drain) {
+    Holding holding(*this, get_gate(), get_end, last);
+    if (!holding) [[unlikely]] return held_up(last);
     std::uint32_t there = distance(holding.was(), get_end.other.read());
     if (there < wanted || looks_each_time) {
       const std::uint32_t put = put_end.index.load(std::memory_order_acquire);
@@ -214,16 +226,15 @@ struct QueueState {
  private:
   static constexpr bool looks_each_time = Items::one_gate || Items::uneven;
 
-  void close(Gate& gate) {
-    if (gate.lock()) [[likely]]
-      return;
+  // With an end held whose last owner died with it.
+  void mend() {
     if constexpr (requires { items.mend(0U, 0U); }) {
       items.mend(put_end.index.load(std::memory_order_relaxed) / one, get_end.index.load(std::memory_order_relaxed) / one);
     }
   }
 
   void shut(Gate& gate, End& end) {
-    close(gate);
+    if (!gate.lock()) mend();
     end.index.fetch_or(closed, std::memory_order_release);
     gate.unlock();
     end.waiting.wake_all();
@@ -233,7 +244,7 @@ struct QueueState {
   bool drop_one() {
     using Item = typename Items::Taken;
     std::optional<Item> dropped;
-    const Tried tried = get(1, [&dropped](Items& from, Place& place, std::uint32_t, std::uint32_t& count) {
+    const Tried tried = get(Tried::must_wait, 1, [&dropped](Items& from, Place& place, std::uint32_t, std::uint32_t& count) {
       from.take(place, [&dropped](Item&& item) { dropped.emplace(std::move(item)); });
       ++count;
     });

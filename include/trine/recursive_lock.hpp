@@ -68,7 +68,7 @@ class RecursiveLock {
 
   /// How often the caller has locked it; 0 if it is not the owner.
   [[nodiscard]] std::uint32_t depth() const noexcept {
-    return state_->word.owner() == B::self() ? state_->depth.read() : 0;
+    return state_->word.owned_by(B::self()) ? state_->depth.read() : 0;
   }
 
   [[nodiscard]] typename B::template Result<Guard<RecursiveLock>> guard(const Until& until = Until::forever()) {
@@ -108,9 +108,9 @@ class RecursiveLock {
     typename B::template Cell<std::uint32_t> depth;  // of the owner, who alone touches it
   };
 
-  // Relaxed is enough to ask whether the owner is the caller: nobody else writes the caller's number.
   void require_owner() const {
-    if (const std::uint32_t owner = state_->word.owner(); owner != B::self()) [[unlikely]] Word::refuse(owner);
+    if (!state_->word.owned_by(B::self())) [[unlikely]]
+      Word::refuse(state_->word.owner());
   }
 
   typename B::template Storage<State> state_;
@@ -121,12 +121,14 @@ class RecursiveLock<B>::LockOperation : public LockWordOperation<B> {
   using Base = LockWordOperation<B>;
 
  public:
+  static constexpr bool owned_by_thread = true;
+
   LockOperation(State& state, typename Word::Mode mode, std::uint32_t levels = 1) noexcept
       : Base(state.word, B::self(), mode), depth_(&state.depth), levels_(levels) {}
 
   // Another level needs no atomic read-modify-write: only the caller can have put its own number there.
   bool attempt() {
-    if (this->word_->owner() == this->me_) {
+    if (this->word_->owned_by(this->me_)) {
       this->outcome_ = Word::Outcome::taken;
       ++depth_->write();
       return true;

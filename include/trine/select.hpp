@@ -51,18 +51,30 @@ class Selected {
   std::variant<std::monostate, R...> result_;
 };
 
+/// The backend on which operations of the backends B are waited for.
+template <class First, class... B>
+struct WaitedTogether {
+  static_assert((requires { typename B::Together; } && ...), "select() takes operations of backends that go together");
+  static_assert((std::same_as<typename First::Together, typename B::Together> && ...),
+                "select() takes operations of backends that go together");
+  using Type = typename First::Together;
+};
+template <class First, class... B>
+requires(std::same_as<First, B>&&...) struct WaitedTogether<First, B...> {
+  using Type = First;
+};
+
 /// Waits for the first of several operations, and does exactly that one; the others have taken nothing.
 ///
 ///     auto done = trine::select(go.wait_op(), jobs.get_op(), slots.acquire_op(), trine::Until(1s));
 ///     if (done.index() == 1) work(done.get<1>());
 ///
-/// The operations may be of any objects of one backend. The last argument may be a limit (anything that is an Until); if it
+/// The operations may be of any objects of one backend, or of `threads`, `processes` and `shared_memory` together. The last argument may be a limit (anything that is an Until); if it
 /// comes first, index() is Selected::none. Among operations that can be done at once the choice is fair. An error of the
 /// operation that was done (QueueShutdown, OwnerDied) is thrown. Operations whose giving up has an effect, those of
 /// Condition and Barrier and Latch::arrive_and_wait, are refused by the compiler.
 template <class... A>
-  requires(sizeof...(A) > 0)
-auto select(A... arguments) {
+requires(sizeof...(A) > 0) auto select(A... arguments) {
   constexpr std::size_t count = sizeof...(A);
   using Last = std::tuple_element_t<count - 1, std::tuple<A...>>;
   constexpr bool limited = !Operation<Last>;
@@ -79,12 +91,13 @@ auto select(A... arguments) {
     using First = std::tuple_element_t<0, std::tuple<A...>>;
     static_assert(sizeof...(I) > 0 && (Selectable<std::tuple_element_t<I, std::tuple<A...>>> && ...),
                   "select() takes operations whose giving up has no effect");
-    using B = typename First::Backend;
-    static_assert((std::same_as<typename std::tuple_element_t<I, std::tuple<A...>>::Backend, B> && ...),
-                  "select() takes operations of one backend");
+    using B = typename WaitedTogether<typename First::Backend,
+                                      typename std::tuple_element_t<I, std::tuple<A...>>::Backend...>::Type;
     using S = Selected<typename std::tuple_element_t<I, std::tuple<A...>>::Result...>;
-    return B::template run_first<S>(std::tuple<std::tuple_element_t<I, std::tuple<A...>>...>(std::move(std::get<I>(all))...), until);
-  }(std::make_index_sequence<count - (limited ? 1 : 0)>());
+    return B::template run_first<S>(std::tuple<std::tuple_element_t<I, std::tuple<A...>>...>(std::move(std::get<I>(all))...),
+                                    until);
+  }
+  (std::make_index_sequence<count - (limited ? 1 : 0)>());
 }
 
 }  // namespace trine

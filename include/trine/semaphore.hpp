@@ -12,12 +12,10 @@
 #include <trine/backend.hpp>
 #include <trine/backend/threads.hpp>
 #include <trine/error.hpp>
+#include <trine/permit.hpp>
 #include <trine/until.hpp>
 
 namespace trine {
-
-template <class B = threads>
-class Permit;
 
 /// A number of permits, which one takes and gives back.
 ///
@@ -29,8 +27,8 @@ class Permit;
 /// release of a Permit between processes, which must have returned. Anyone may release. A release over the maximum throws
 /// ReleasedTooManyTimes, and nothing is released. Fairness is as with Lock. Constant time; uncontended acquire and release
 /// are one atomic read-modify-write each. Deaths: between processes a permit() comes back when its holder dies; what
-/// acquire() took does not, for nobody knows whose it is. At most 127 such permits can be held at a time, and the thread
-/// that took one gives it back.
+/// acquire() took does not, for nobody knows whose it is. There are at most 65535 permits then; 127 such
+/// can be held at a time, and the thread that took one gives it back.
 template <class B = threads>
 class Semaphore {
   struct State;
@@ -71,7 +69,8 @@ class Semaphore {
 
   /// How many permits there are at this moment.
   [[nodiscard]] std::ptrdiff_t value() const noexcept {
-    return state_->word.load(std::memory_order_relaxed) / one + state_->escrow.held_by_dead();
+    const std::uint32_t seen = state_->word.load(std::memory_order_relaxed);
+    return seen / one + state_->escrow.held_by_dead(seen);
   }
 
   /// acquire() for a scope: a permit that is given back at its end, or none when it gave up.
@@ -245,40 +244,6 @@ class Semaphore<B>::PermitOperation : public Acquiring<Ticket> {
 
  private:
   Semaphore* semaphore_;
-};
-
-/// Holds a permit of a semaphore until the end of the scope. Movable; true when it holds one.
-template <class B>
-class Permit {
-  using Ticket = typename B::Escrow::Ticket;
-
- public:
-  Permit() noexcept = default;
-  Permit(Semaphore<B>& acquired, Ticket ticket) noexcept : semaphore_(&acquired), ticket_(ticket) {}
-  Permit(Permit&& other) noexcept : semaphore_(std::exchange(other.semaphore_, nullptr)), ticket_(other.ticket_) {}
-  Permit& operator=(Permit&& other) noexcept {
-    Permit moved(std::move(other));
-    std::swap(semaphore_, moved.semaphore_);
-    std::swap(ticket_, moved.ticket_);
-    return *this;
-  }
-  ~Permit() {
-    if (semaphore_ != nullptr) release();
-  }
-
-  [[nodiscard]] explicit operator bool() const noexcept { return semaphore_ != nullptr; }
-
-  /// Gives the permit back before the end of the scope. Between processes it throws NotOwner in another thread than the one
-  /// that took it, and keeps it.
-  void release() {
-    if (semaphore_ == nullptr) return;
-    semaphore_->give_back(ticket_);
-    semaphore_ = nullptr;
-  }
-
- private:
-  Semaphore<B>* semaphore_ = nullptr;
-  [[no_unique_address]] Ticket ticket_;
 };
 
 }  // namespace trine

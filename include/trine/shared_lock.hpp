@@ -131,6 +131,8 @@ class SharedLock<B>::LockOperation : public OperationOf<bool, B> {
   using Outcome = typename Writer::Outcome;
 
  public:
+  static constexpr bool owned_by_thread = LockWordOperation<B>::owned_by_thread;
+
   LockOperation(State& state, typename Writer::Mode mode) noexcept : state_(&state), mode_(mode) {}
 
   bool attempt() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <limits>
 
@@ -14,8 +15,10 @@ template <class Word>
 struct Sleep {
   Word* word = nullptr;
   std::uint32_t value = 0;
+  bool shared = false;  // for those who sleep on words of several backends: whether other processes wake those who sleep on it
 
   [[nodiscard]] bool needless() const noexcept { return word == nullptr; }
+  [[nodiscard]] bool changed() const noexcept { return word->load(std::memory_order_relaxed) != value; }
 };
 
 }  // namespace trine

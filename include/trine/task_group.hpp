@@ -6,6 +6,7 @@
 #include <exception>
 #include <functional>
 #include <list>
+#include <optional>
 #include <stop_token>
 #include <system_error>
 #include <tuple>
@@ -44,7 +45,7 @@ class TaskGroup {
 
   ~TaskGroup() {
     try {
-      join();
+      B::block(join_op());
     } catch (const std::exception& e) {
       std::fprintf(stderr, "trine: TaskGroup: a task failed, and nobody joined: %s\n", e.what());
     } catch (...) {
@@ -55,18 +56,11 @@ class TaskGroup {
   /// Starts `function(arguments...)`. Throws std::system_error, and starts nothing, if the system has no more to give.
   template <class F, class... A>
   void spawn(F&& function, A&&... arguments) {
-    auto call = [this, fn = std::decay_t<F>(std::forward<F>(function)),
-                 with = std::tuple<std::unwrap_ref_decay_t<A>...>(std::forward<A>(arguments)...)](
-                    typename Workers::iterator self) mutable {
-      std::exception_ptr failure;
-      try {
-        perform(fn, with);
-      } catch (...) {
-        failure = std::current_exception();
-      }
-      finish(self, std::move(failure));
-    };
-    join_all(start(std::move(call)));
+    Workers started(1);
+    using Arguments = std::tuple<std::unwrap_ref_decay_t<A>...>;
+    Task<void, B> work = perform(std::decay_t<F>(std::forward<F>(function)), Arguments(std::forward<A>(arguments)...));
+    Carried carried{carry_out(Place(*this, started.begin()), std::move(work))};
+    join_all(start(std::move(started), std::move(carried)));
   }
 
   /// Waits until no function runs: true, or false when it gave up. Throws the first exception that left one, once.
@@ -89,26 +83,62 @@ class TaskGroup {
   }
 
  private:
-  using Workers = std::list<typename B::Worker>;
+  struct Started {
+    std::optional<typename B::Worker> worker;  // which need not be movable
+    bool started = false;
+  };
+  using Workers = std::list<Started>;
 
+  /// A function on its way, for a worker to carry out: it is called, or, where workers are tasks, the task is begun.
+  struct Carried {
+    Task<void, B> task;
+    void operator()() { std::move(task).run(); }
+  };
+
+  // A function and its arguments live until it has ended, and no longer.
   template <class F, class Arguments>
-  static void perform(F& function, Arguments& arguments) {
-    using R = decltype(std::apply(function, std::move(arguments)));
-    if constexpr (task::Lazy<R>) {
-      trine::run(std::apply(function, std::move(arguments)));
+  static Task<void, B> perform(F function, Arguments arguments) {
+    if constexpr (task::Lazy<decltype(std::apply(function, std::move(arguments)))>) {
+      co_await std::apply(function, std::move(arguments));
     } else {
       std::apply(function, std::move(arguments));
+      co_return;
     }
   }
 
+  /// Where a worker stands among those that run. It leaves at its end, or when its task is destroyed before that.
+  class Place {
+   public:
+    Place(TaskGroup& group, typename Workers::iterator self) noexcept : group_(&group), self_(self) {}
+    Place(Place&& other) noexcept : group_(std::exchange(other.group_, nullptr)), self_(other.self_) {}
+    Place& operator=(Place&&) = delete;
+    ~Place() {
+      if (group_ != nullptr && self_->started) leave(nullptr);
+    }
+
+    void leave(std::exception_ptr failure) { std::exchange(group_, nullptr)->finish(self_, std::move(failure)); }
+
+   private:
+    TaskGroup* group_;
+    typename Workers::iterator self_;
+  };
+
+  static Task<void, B> carry_out(Place place, Task<void, B> work) {
+    std::exception_ptr failure;
+    try {
+      co_await std::move(work);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    place.leave(std::move(failure));
+  }
+
   /// Starts a worker, and returns those that have finished.
-  template <class Call>
-  Workers start(Call call) {
-    Workers started(1), finished;
-    const auto self = started.begin();
+  Workers start(Workers started, Carried carried) {
+    Workers finished;
     gate_.lock();
     try {
-      *self = typename B::Worker([call = std::move(call), self]() mutable { call(self); });
+      started.front().worker.emplace(std::move(carried));
     } catch (const std::system_error& e) {
       gate_.unlock();
       throw std::system_error(e.code(), "trine: TaskGroup::spawn: a worker could not be started");
@@ -116,6 +146,7 @@ class TaskGroup {
       gate_.unlock();
       throw;
     }
+    started.front().started = true;
     workers_.splice(workers_.end(), started);
     finished.swap(finished_);
     if (running_++ == 0) idle_.clear();
@@ -142,7 +173,7 @@ class TaskGroup {
   }
 
   static void join_all(Workers workers) {
-    for (auto& worker : workers) worker.join();
+    for (Started& each : workers) each.worker->join();
   }
 
   void collect() {

@@ -5,14 +5,19 @@
 #pragma once
 
 #include <trine/array.hpp>
+#include <trine/backend/coroutines.hpp>
 #include <trine/backend/model.hpp>
 #include <trine/barrier.hpp>
 #include <trine/condition.hpp>
+#include <trine/coroutine/gather.hpp>
+#include <trine/coroutine/when_any.hpp>
 #include <trine/event.hpp>
+#include <trine/future.hpp>
 #include <trine/latch.hpp>
 #include <trine/lifo_queue.hpp>
 #include <trine/lock.hpp>
 #include <trine/pipe.hpp>
+#include <trine/pool.hpp>
 #include <trine/priority_queue.hpp>
 #include <trine/queue.hpp>
 #include <trine/recursive_lock.hpp>
@@ -30,5 +35,6 @@
 #include <trine/backend/processes.hpp>
 #include <trine/manager.hpp>
 #include <trine/process.hpp>
+#include <trine/segment_info.hpp>
 #include <trine/shared_memory.hpp>
 #endif

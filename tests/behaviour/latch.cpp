@@ -129,7 +129,7 @@ TYPED_TEST(LatchTest, lets_everyone_go_at_zero_and_nobody_before) {
       for (int i = 0; i < 4; ++i) group.spawn(wait_and_pass<B>, std::ref(start));
       if (round % 2 == 0) co_await becomes<B>([&] { return start.arrived == 4; });
       start.latch.count_down();
-      if (round % 4 == 0) co_await linger<B>();
+      if (round % 4 == 0) co_await loiter<B>();
       EXPECT_EQ(start.passed, 0);
       start.data = 42;
       start.latch.count_down();

@@ -609,6 +609,7 @@ TYPED_TEST(StandardRecursiveLockTest, TwoLocksInOppositeOrders) {
 
 TYPED_TEST(RecursiveLockTest, CPython_BaseLockTests_test_acquire_destroy) {
   using B = TypeParam;
+  if (!trine_test::dies_locked<B>) GTEST_SKIP() << "it is unlocked before it is destroyed";
   const auto body = []() -> Task<void, B> {
     std::optional<RecursiveLock<B>> lock(std::in_place);
     co_await lock->lock();

@@ -22,6 +22,7 @@
 #include <trine/trine.hpp>
 
 #include "support/bodies.hpp"
+#include "support/queues.hpp"
 
 namespace {
 
@@ -67,9 +68,10 @@ TYPED_TEST(SelectTest, does_the_one_that_can_be_done) {
 }
 
 TYPED_TEST(SelectTest, one_operation_is_enough) {
+  if (!any_item<TypeParam>) GTEST_SKIP() << "items are copied or encoded";
   using B = TypeParam;
   trine::run([]() -> trine::Task<void, B> {
-    trine::Queue<std::unique_ptr<int>, B> queue;
+    QueueOf<Case<B, Fifo>, std::unique_ptr<int>> queue;
     co_await queue.put(std::make_unique<int>(3));
     auto done = co_await trine::select(queue.get_op());
     EXPECT_EQ(done.index(), 0U);
@@ -147,8 +149,8 @@ struct Everything {
   trine::SharedLock<B> read;
   trine::Latch<B> latch{1};
   trine::Queue<int, B> unfinished;
-  trine::TaskGroup<B> group;
   trine::Event<B> group_may_end;
+  trine::TaskGroup<B> group;
   int item = 5;
 
   trine::Task<void, B> occupy() {
@@ -176,6 +178,9 @@ struct Everything {
     }
   }
 
+  /// Whether only the party that occupied can allow it.
+  static bool is_owned(std::size_t kind) { return !hands_over<B> && kind >= 5 && kind <= 7; }
+
   trine::Task<std::size_t, B> choose(trine::Until until) {
     auto done = co_await trine::select(event.wait_op(), empty.get_op(), full.put_op(item), semaphore.acquire_op(),
                                        permits.permit_op(), lock.guard_op(), written.shared_guard_op(), read.guard_op(),
@@ -198,7 +203,7 @@ struct Everything {
     co_return done.index();
   }
 
-  /// What is left is what there was, but for what the chosen one took.
+  /// What is left is what there was, but for what the chosen one took. Gives back what is locked then.
   void check_the_others(std::size_t chosen) {
     EXPECT_TRUE(empty.empty());
     EXPECT_EQ(full.size(), 1U);
@@ -206,11 +211,21 @@ struct Everything {
     EXPECT_EQ(semaphore.value(), 0);
     EXPECT_EQ(permits.value(), chosen == 4 ? 1 : 0);
     EXPECT_EQ(lock.try_lock(), chosen == 5);
+    lock.unlock();
     EXPECT_EQ(written.try_lock_shared(), chosen == 6);
+    if (chosen == 6) {
+      written.unlock_shared();
+    } else {
+      written.unlock();
+    }
     EXPECT_EQ(read.try_lock(), chosen == 7);
     // A writer that did not get in keeps nobody out.
-    if (chosen != 7) {
+    if (chosen == 7) {
+      read.unlock();
+    } else {
       EXPECT_TRUE(read.try_lock_shared());
+      read.unlock_shared();
+      read.unlock_shared();
     }
     EXPECT_EQ(latch.try_wait(), chosen == 8);
     EXPECT_EQ(unfinished.size(), 1U);
@@ -222,6 +237,7 @@ TYPED_TEST(SelectTest, of_every_kind_does_the_one_that_becomes_possible) {
   trine::run([]() -> trine::Task<void, B> {
     for (std::size_t kind = 0; kind < Everything<B>::kinds; ++kind) {
       for (const bool before : {true, false}) {
+        if (!before && Everything<B>::is_owned(kind)) continue;
         Everything<B> all;
         co_await all.occupy();
         trine::TaskGroup<B> others;
@@ -230,7 +246,7 @@ TYPED_TEST(SelectTest, of_every_kind_does_the_one_that_becomes_possible) {
         } else {
           others.spawn(
               [](Everything<B>& a, std::size_t which) -> trine::Task<void, B> {
-                co_await linger<B>();
+                co_await loiter<B>();
                 a.allow(which);
               },
               std::ref(all), kind);
@@ -295,7 +311,7 @@ TYPED_TEST(SelectTest, the_same_object_twice_gives_one) {
     trine::TaskGroup<B> group;
     group.spawn(
         [](trine::Queue<int, B>& q) -> trine::Task<void, B> {
-          co_await linger<B>();
+          co_await loiter<B>();
           co_await q.put(3);
         },
         std::ref(queue));
@@ -345,7 +361,7 @@ TYPED_TEST(SelectTest, throws_the_error_of_the_one_that_was_done) {
     trine::TaskGroup<B> group;
     group.spawn(
         [](trine::Queue<int, B>& q) -> trine::Task<void, B> {
-          co_await linger<B>();
+          co_await loiter<B>();
           q.shutdown();
         },
         std::ref(queue));
@@ -389,42 +405,50 @@ TYPED_TEST(SelectTest, a_shut_queue_and_an_event_are_both_possible) {
 }
 
 TYPED_TEST(SelectTest, put_moves_from_the_item_only_on_success) {
-  using B = TypeParam;
-  trine::run([]() -> trine::Task<void, B> {
-    const std::string text(100, 'x');
-    std::string item = text;
-    trine::Queue<std::string, B> queue(1);
-    trine::Event<B> event;
-    co_await queue.put(text);
-    auto done = co_await trine::select(queue.put_op(std::move(item)), event.wait_op(), moment);
-    EXPECT_EQ(done.index(), done.none);
-    EXPECT_EQ(item, text);
-    event.set();
-    done = co_await trine::select(queue.put_op(std::move(item)), event.wait_op());
-    EXPECT_EQ(done.index(), 1U);
-    EXPECT_EQ(item, text);
-    event.clear();
-    co_await queue.get();
-    done = co_await trine::select(queue.put_op(std::move(item)), event.wait_op());
-    EXPECT_EQ(done.index(), 0U);
-    EXPECT_TRUE(item.empty());
-    const std::string got = co_await queue.get();
-    EXPECT_EQ(got, text);
-  }());
+  if constexpr (!any_item<TypeParam>) {
+    GTEST_SKIP() << "items are copied or encoded";
+  } else {
+    using B = TypeParam;
+    trine::run([]() -> trine::Task<void, B> {
+      const std::string text(100, 'x');
+      std::string item = text;
+      trine::Queue<std::string, B> queue(1);
+      trine::Event<B> event;
+      co_await queue.put(text);
+      auto done = co_await trine::select(queue.put_op(std::move(item)), event.wait_op(), moment);
+      EXPECT_EQ(done.index(), done.none);
+      EXPECT_EQ(item, text);
+      event.set();
+      done = co_await trine::select(queue.put_op(std::move(item)), event.wait_op());
+      EXPECT_EQ(done.index(), 1U);
+      EXPECT_EQ(item, text);
+      event.clear();
+      co_await queue.get();
+      done = co_await trine::select(queue.put_op(std::move(item)), event.wait_op());
+      EXPECT_EQ(done.index(), 0U);
+      EXPECT_TRUE(item.empty());
+      const std::string got = co_await queue.get();
+      EXPECT_EQ(got, text);
+    }());
+  }
 }
 
 TYPED_TEST(SelectTest, put_of_a_constant_copies) {
-  using B = TypeParam;
-  trine::run([]() -> trine::Task<void, B> {
-    const std::string text(100, 'x');
-    trine::Queue<std::string, B> queue(1);
-    trine::Event<B> event;
-    const auto done = co_await trine::select(event.wait_op(), queue.put_op(text));
-    EXPECT_EQ(done.index(), 1U);
-    EXPECT_EQ(text, std::string(100, 'x'));
-    const std::string got = co_await queue.get();
-    EXPECT_EQ(got, text);
-  }());
+  if constexpr (!any_item<TypeParam>) {
+    GTEST_SKIP() << "items are copied or encoded";
+  } else {
+    using B = TypeParam;
+    trine::run([]() -> trine::Task<void, B> {
+      const std::string text(100, 'x');
+      trine::Queue<std::string, B> queue(1);
+      trine::Event<B> event;
+      const auto done = co_await trine::select(event.wait_op(), queue.put_op(text));
+      EXPECT_EQ(done.index(), 1U);
+      EXPECT_EQ(text, std::string(100, 'x'));
+      const std::string got = co_await queue.get();
+      EXPECT_EQ(got, text);
+    }());
+  }
 }
 
 template <class B>

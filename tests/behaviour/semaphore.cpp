@@ -111,7 +111,7 @@ TYPED_TEST(SemaphoreTest, waits_under_limits_that_do_not_come) {
       trine::TaskGroup<B> group;
       group.spawn(
           [](trine::Semaphore<B>& given) -> trine::Task<void, B> {
-            co_await linger<B>();
+            co_await loiter<B>();
             given.release();
           },
           std::ref(semaphore));
@@ -236,7 +236,7 @@ trine::Task<void, B> visit(Room<B>& room, int seed) {
     while (most < now && !room.most.compare_exchange_weak(most, now)) {
     }
     ++room.visits;
-    if (i % 8 == 0) co_await linger<B>(std::chrono::microseconds{20});
+    if (i % 8 == 0) co_await loiter<B>(std::chrono::microseconds{20});
     --room.inside;
     room.semaphore.release();
   }
@@ -435,6 +435,26 @@ TYPED_TEST(SemaphoreTest, permit_moves) {
     }
     EXPECT_EQ(one.value(), 1);
     EXPECT_EQ(two.value(), 1);
+  }());
+}
+
+TYPED_TEST(SemaphoreTest, permit_goes_back_by_the_hand_that_took_it_where_that_is_watched) {
+  using B = TypeParam;
+  if (hands_over<B>) GTEST_SKIP() << "anyone may give a permit back";
+  trine::run([]() -> trine::Task<void, B> {
+    trine::Semaphore<B> semaphore(2);
+    auto permit = co_await semaphore.permit();
+    trine::TaskGroup<B> group;
+    const auto other = [&] {
+      EXPECT_THROW(permit.release(), trine::NotOwner);
+      EXPECT_THROW(permit.release(), trine::Error);
+    };
+    group.spawn(std::ref(other));
+    co_await group.join();
+    EXPECT_TRUE(static_cast<bool>(permit)) << "the errors changed nothing";
+    EXPECT_EQ(semaphore.value(), 1);
+    permit.release();
+    EXPECT_EQ(semaphore.value(), 2);
   }());
 }
 

@@ -327,6 +327,7 @@ TYPED_TEST(SharedLockTest, UnlockSharedWithoutAReaderIsRefused) {
 // On threads and coroutines anyone may unlock.
 TYPED_TEST(SharedLockTest, HandsOff) {
   using B = TypeParam;
+  if (!trine_test::hands_over<B>) GTEST_SKIP() << "who locked unlocks";
   const auto body = []() -> Task<void, B> {
     for (int round = 0; round < 60 && !::testing::Test::HasFailure(); ++round) {
       SharedLock<B> lock;
@@ -358,6 +359,38 @@ TYPED_TEST(SharedLockTest, HandsOff) {
       lock.unlock();
       EXPECT_EQ(inside(lock), Inside::nobody);
     }
+  };
+  trine::run(body());
+}
+
+// Where the system watches owners, nobody else unlocks, nor leaves as a reader who never came.
+TYPED_TEST(SharedLockTest, UnlockByAnotherPartyIsRefused) {
+  using B = TypeParam;
+  if (trine_test::hands_over<B>) GTEST_SKIP() << "anyone may unlock";
+  const auto body = []() -> Task<void, B> {
+    SharedLock<B> lock;
+    const auto writer = [&]() -> Task<void, B> {
+      EXPECT_THROW(lock.unlock(), trine::NotOwner);
+      EXPECT_THROW(lock.unlock_shared(), NotLocked);
+      co_return;
+    };
+    const auto reader = [&]() -> Task<void, B> {
+      EXPECT_THROW(lock.unlock(), NotLocked);
+      EXPECT_THROW(lock.unlock_shared(), NotLocked);
+      co_return;
+    };
+    co_await lock.lock();
+    TaskGroup<B> group;
+    group.spawn(std::ref(writer));
+    co_await group.join();
+    EXPECT_EQ(inside(lock), Inside::writer);
+    lock.unlock();
+    co_await lock.lock_shared();
+    group.spawn(std::ref(reader));
+    co_await group.join();
+    EXPECT_EQ(inside(lock), Inside::readers);
+    lock.unlock_shared();
+    EXPECT_EQ(inside(lock), Inside::nobody);
   };
   trine::run(body());
 }

@@ -257,7 +257,7 @@ TYPED_TEST(TaskTest, keeps_its_arguments_until_it_ends) {
   const auto held = std::make_shared<int>(0);
   trine::run([](std::shared_ptr<int> mine) -> trine::Task<void, B> {
     EXPECT_EQ(mine.use_count(), 2);
-    co_await linger<B>();
+    co_await loiter<B>();
     EXPECT_EQ(mine.use_count(), 2);
   }(held));
   EXPECT_EQ(held.use_count(), 1);
@@ -301,7 +301,7 @@ TYPED_TEST(TaskGroupTest, join_waits_for_all_and_sees_what_they_did) {
       for (std::size_t i = 0; i < results.size(); ++i) {
         group.spawn(
             [](std::vector<int>& into, std::size_t place) -> trine::Task<void, B> {
-              if (place % 3 == 0) co_await linger<B>();
+              if (place % 3 == 0) co_await loiter<B>();
               into[place] = static_cast<int>(place);
             },
             std::ref(results), i);
@@ -347,7 +347,7 @@ TYPED_TEST(TaskGroupTest, arguments_and_functions_may_move_only) {
     trine::TaskGroup<B> group;
     group.spawn(
         [](std::unique_ptr<int> n, std::atomic<int>& total) -> trine::Task<void, B> {
-          co_await linger<B>();
+          co_await loiter<B>();
           total += *n;
         },
         std::make_unique<int>(1), std::ref(sum));
@@ -617,7 +617,7 @@ TYPED_TEST(TaskGroupTest, its_destructor_waits) {
         for (int i = 0; i < 3; ++i) {
           group.spawn(
               [](std::atomic<int>& number) -> trine::Task<void, B> {
-                co_await linger<B>();
+                co_await loiter<B>();
                 ++number;
               },
               std::ref(ended));

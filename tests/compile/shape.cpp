@@ -118,7 +118,7 @@ consteval bool has_its_shape() {
     { lock.locked() } noexcept -> std::same_as<bool>;
     { recursive.locked() } noexcept -> std::same_as<bool>;
     { recursive.depth() } noexcept -> std::unsigned_integral;
-    { semaphore.try_acquire() } noexcept -> std::same_as<bool>;
+    { semaphore.try_acquire() } -> std::same_as<bool>;
     { permits.value() } noexcept -> std::same_as<std::ptrdiff_t>;
     { barrier.parties() } noexcept -> std::same_as<std::ptrdiff_t>;
     { barrier.waiting() } noexcept -> std::same_as<std::ptrdiff_t>;
@@ -306,7 +306,7 @@ static_assert(std::same_as<trine::PriorityQueue<int>, trine::PriorityQueue<int, 
 static_assert(sizeof(trine::Event<>) == 4 && sizeof(trine::Lock<>) == 4);
 static_assert(sizeof(trine::Semaphore<>) <= 8 && sizeof(trine::Condition<>) <= 8 && sizeof(trine::Latch<>) <= 8);
 static_assert(sizeof(trine::RecursiveLock<>) <= 8 && sizeof(trine::SharedLock<>) <= 8);
-static_assert(sizeof(trine::Barrier<>) <= 24 + sizeof(void*));
+static_assert(sizeof(trine::Barrier<>) <= 32 + sizeof(void*));
 
 // A limit is made of anything that says when, and of several of them; never of a bare number.
 static_assert(std::is_nothrow_default_constructible_v<Until> && std::copyable<Until>);

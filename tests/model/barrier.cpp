@@ -233,19 +233,20 @@ TEST(ModelBarrier, FourForTwoPlaces) { prove(4, 0, four_for_two_places<model>, 0
 
 // ---- mutants ----
 
-constexpr std::string_view here = "/barrier.hpp";
+constexpr std::string_view here = "/barrier_operation.hpp";
+constexpr std::string_view state = "/barrier_state.hpp";
 
 TEST(ModelBarrierMutant, NextWithoutRelease) {
-  caught_two({.file = here, .function = "::begin_next(", .op = Op::exchange, .order = release, .weakened = relaxed},
+  caught_two({.file = state, .function = "::begin_next(", .op = Op::exchange, .order = release, .weakened = relaxed},
              two_parties<mutated>, "data race");
 }
 TEST(ModelBarrierMutant, LookWithoutAcquire) {
-  caught_two({.file = here, .function = "WaitOperation::look(", .op = Op::load, .order = acquire, .weakened = relaxed},
+  caught_two({.file = here, .function = "::look(", .op = Op::load, .order = acquire, .weakened = relaxed},
              two_parties<mutated>, "data race");
 }
 // For two parties alone: a third could miss the store that clears the count, which is not sequentially consistent.
 TEST(ModelBarrierMutant, GateWithoutAcquire) {
-  equivalent({.file = "/blocking.hpp", .function = "ShortLock::lock", .op = Op::compare_exchange, .order = acquire,
+  equivalent({.file = "/blocking.hpp", .function = "::claim(", .op = Op::compare_exchange, .order = acquire,
               .weakened = relaxed},
              2, 2, two_generations<mutated>, "the sequentially consistent count inside orders what two parties do");
 }
@@ -254,19 +255,19 @@ TEST(ModelBarrierMutant, MarkForgotten) {
              two_parties<mutated>, "deadlock");
 }
 TEST(ModelBarrierMutant, WakeDropped) {
-  caught_two({.file = here, .function = "::open_gate_and_wake(", .op = Op::wake, .woken = nobody}, two_parties<mutated>,
+  caught_two({.file = state, .function = "::open_gate_and_wake(", .op = Op::wake, .woken = nobody}, two_parties<mutated>,
              "deadlock");
 }
 TEST(ModelBarrierMutant, WakesOneOnly) {
-  caught_three({.file = here, .function = "::open_gate_and_wake(", .op = Op::wake, .woken = one_only}, three_parties<mutated>,
+  caught_three({.file = state, .function = "::open_gate_and_wake(", .op = Op::wake, .woken = one_only}, three_parties<mutated>,
                "deadlock", 1);
 }
 TEST(ModelBarrierMutant, GenerationNotCounted) {
-  caught_two({.file = here, .function = "::begin_next(", .op = Op::exchange, .written = unchanged}, two_parties<mutated>,
+  caught_two({.file = state, .function = "::begin_next(", .op = Op::exchange, .written = unchanged}, two_parties<mutated>,
              "deadlock");
 }
 TEST(ModelBarrierMutant, NotBroken) {
-  caught_three({.file = here, .function = "::become(", .op = Op::exchange, .written = unchanged}, abort<mutated>, "", 2);
+  caught_three({.file = state, .function = "::become(", .op = Op::exchange, .written = unchanged}, abort<mutated>, "", 2);
 }
 
 }  // namespace

@@ -298,7 +298,7 @@ TEST(ModelQueueMutant, PutWithoutAcquire) {
              two_through_one_place<mutated>, "data race");
 }
 TEST(ModelQueueMutant, GateWithoutRelease) {
-  caught_three({.file = "/blocking.hpp", .function = "ShortLock::unlock(", .op = Op::store, .order = release, .weakened = relaxed},
+  caught_three({.file = "/blocking.hpp", .function = "::abandon(", .op = Op::store, .order = release, .weakened = relaxed},
                [] { two_producers<Fifo<mutated>>(0); }, "deadlock", 2);
 }
 TEST(ModelQueueMutant, FenceDropped) {
@@ -322,7 +322,7 @@ TEST(ModelQueueMutant, ShutdownWakesOneOnly) {
                shutdown_releases_two<mutated>, "deadlock", 2);
 }
 TEST(ModelQueueMutant, NotClosed) {
-  caught_two({.file = state, .function = "::close(", .op = Op::fetch_or, .written = unchanged}, shutdown_releases_getters<mutated>,
+  caught_two({.file = state, .function = "::shut(", .op = Op::fetch_or, .written = unchanged}, shutdown_releases_getters<mutated>,
              "deadlock");
 }
 TEST(ModelQueueMutant, JoinWithoutAcquire) {

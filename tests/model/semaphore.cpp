@@ -174,15 +174,15 @@ TEST(ModelSemaphore, DestroyedByTheWaiter) { prove_two(destroyed_by_the_waiter<m
 constexpr std::string_view here = "/semaphore.hpp";
 
 TEST(ModelSemaphoreMutant, ReleaseWithoutRelease) {
-  caught_two({.file = here, .function = "::release(", .op = Op::compare_exchange, .order = release, .weakened = relaxed},
+  caught_two({.file = here, .function = "::give(", .op = Op::compare_exchange, .order = release, .weakened = relaxed},
              release_publishes<mutated>, "data race");
 }
 TEST(ModelSemaphoreMutant, AttemptWithoutAcquire) {
-  caught_two({.file = here, .function = "::attempt(", .op = Op::compare_exchange, .order = acquire, .weakened = relaxed},
+  caught_two({.file = here, .function = "::take(", .op = Op::compare_exchange, .order = acquire, .weakened = relaxed},
              try_acquire<mutated>, "data race");
 }
 TEST(ModelSemaphoreMutant, AnnounceWithoutAcquire) {
-  caught_two({.file = here, .function = "::announce(", .op = Op::compare_exchange, .order = acquire, .weakened = relaxed},
+  caught_two({.file = here, .function = "::take(", .op = Op::compare_exchange, .order = acquire, .weakened = relaxed},
              release_publishes<mutated>, "data race");
 }
 TEST(ModelSemaphoreMutant, MarkForgotten) {
@@ -191,16 +191,16 @@ TEST(ModelSemaphoreMutant, MarkForgotten) {
 }
 // A woken one takes its permit without the mark, though another may still sleep.
 TEST(ModelSemaphoreMutant, MarkForgottenByTheWokenOne) {
-  caught_three({.file = here, .function = "::announce(", .op = Op::compare_exchange,
+  caught_three({.file = here, .function = "::take(", .op = Op::compare_exchange,
                 .written = [](std::uint32_t before, std::uint32_t after) { return before >= 2 ? after & ~1U : after; }},
                as_a_lock<mutated>, "deadlock");
 }
 TEST(ModelSemaphoreMutant, WakeDropped) {
-  caught_two({.file = here, .function = "::release(", .op = Op::wake, .woken = nobody}, release_publishes<mutated>, "deadlock");
+  caught_two({.file = here, .function = "::give(", .op = Op::wake, .woken = nobody}, release_publishes<mutated>, "deadlock");
 }
 // Slower, and no worse: the one that was woken wakes the next where a permit is left.
 TEST(ModelSemaphoreMutant, WakesOneOfTwo) {
-  equivalent({.file = here, .function = "::release(", .op = Op::wake, .woken = one_only}, 3, 3, two_at_once<mutated>,
+  equivalent({.file = here, .function = "::give(", .op = Op::wake, .woken = one_only}, 3, 3, two_at_once<mutated>,
              "the one that was woken wakes the next where a permit is left");
 }
 TEST(ModelSemaphoreMutant, WakeNotPassedOnByTheWokenOne) {

@@ -216,15 +216,11 @@ TEST(ModelTally, LeftTooOften) { prove_two(left_too_often<model>); }
 constexpr std::string_view here = "/blocking.hpp";
 
 TEST(ModelShortLockMutant, UnlockWithoutRelease) {
-  caught_two({.file = here, .function = "::unlock(", .op = Op::store, .order = release, .weakened = relaxed},
+  caught_two({.file = here, .function = "::abandon(", .op = Op::store, .order = release, .weakened = relaxed},
              two_parties<mutated>, "data race");
 }
 TEST(ModelShortLockMutant, LockWithoutAcquire) {
-  caught_two({.file = here, .function = "ShortLock::lock(", .op = Op::compare_exchange, .order = acquire, .weakened = relaxed},
-             two_parties<mutated>, "data race");
-}
-TEST(ModelShortLockMutant, SlowLockWithoutAcquire) {
-  caught_two({.file = here, .function = "::lock_slowly(", .op = Op::compare_exchange, .order = acquire, .weakened = relaxed},
+  caught_two({.file = here, .function = "::claim(", .op = Op::compare_exchange, .order = acquire, .weakened = relaxed},
              two_parties<mutated>, "data race");
 }
 TEST(ModelShortLockMutant, FenceDropped) {
@@ -239,7 +235,7 @@ TEST(ModelShortLockMutant, WakeDropped) {
 }
 // The last look: it finds the lock still taken, whatever it holds.
 TEST(ModelShortLockMutant, LastLookDropped) {
-  caught_two({.file = here, .function = "::lock_slowly(", .op = Op::load, .said = [](std::uint32_t) { return 1U; }},
+  caught_two({.file = "/short_lock.hpp", .function = "::sleep(", .op = Op::load, .said = [](std::uint32_t) { return 1U; }},
              two_parties<mutated>, "deadlock");
 }
 

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <functional>
@@ -15,10 +16,16 @@
 #include <support/leaks.hpp>
 #include <trine/backend/processes.hpp>
 #include <trine/barrier.hpp>
+#if __has_include(<cereal/cereal.hpp>)
+#include <trine/codec.hpp>
+#endif
 #include <trine/condition.hpp>
 #include <trine/event.hpp>
 #include <trine/latch.hpp>
+#include <trine/lifo_queue.hpp>
 #include <trine/lock.hpp>
+#include <trine/priority_queue.hpp>
+#include <trine/queue.hpp>
 #include <trine/recursive_lock.hpp>
 #include <trine/segment_info.hpp>
 #include <trine/semaphore.hpp>
@@ -61,45 +68,60 @@ int die_with_lock(const std::string& name) {
   return 2;
 }
 
-const std::map<std::string, Role> roles{
-    {"set", [](const std::string& name) { return Event<P>(open_only, name).set(), 0; }},
-    {"wait", [](const std::string& name) { return Event<P>(open_or_create, name).wait(patience) ? 0 : 1; }},
-    {"lock", add_under_lock<Lock<P>>},
-    {"recursive_lock", add_under_lock<RecursiveLock<P>>},
-    {"shared_lock", add_under_lock<SharedLock<P>>},
-    {"die_with_lock", die_with_lock<Lock<P>>},
-    {"die_with_recursive_lock", die_with_lock<RecursiveLock<P>>},
-    {"die_with_shared_lock", die_with_lock<SharedLock<P>>},
-    {"die_reading",
-     [](const std::string& name) {
-       SharedLock<P> lock(open_only, name);
-       return lock.lock_shared(patience) ? ::kill(::getpid(), SIGKILL) : 1;
-     }},
-    {"acquire", [](const std::string& name) { return Semaphore<P>(open_only, name).acquire(patience) ? 0 : 1; }},
-    {"die_with_permit",
-     [](const std::string& name) {
-       Semaphore<P> semaphore(open_only, name);
-       const auto permit = semaphore.permit(patience);
-       return permit ? ::kill(::getpid(), SIGKILL) : 1;
-     }},
-    {"count_down", [](const std::string& name) { return Latch<P>(open_only, name).count_down(), 0; }},
-    {"arrive",
-     [](const std::string& name) {
-       Barrier<P> barrier(open_or_create, name, 3);
-       for (int i = 0; i < 100; ++i) barrier.wait(patience);
-       return 0;
-     }},
-    {"wait_for_condition",
-     [](const std::string& name) {
-       Lock<P> lock(open_only, name + ".lock");
-       Condition<P> changed(open_only, name);
-       Number number(open_only, name + ".sum");
-       auto held = lock.guard(patience);
-       return held && changed.wait(
-                          held, [&] { return number.value() != 0; }, patience)
-                  ? 0
-                  : 1;
-     }},
+template <class Q>
+int echo(const std::string& name) {
+  Q queue(open_only, name);
+  Q answers(open_only, name + ".sum");
+  for (auto item : queue) answers.put(item, patience);
+  return 0;
+}
+
+const std::map<std::string, Role> roles {
+  {"echo_queue", echo<Queue<int, P>>}, {"echo_lifo_queue", echo<LifoQueue<int, P>>},
+      {"echo_priority_queue", echo<PriorityQueue<int, P>>},
+      {"die_in_get",
+       [](const std::string& name) {
+         Queue<int, P> queue(open_only, name);
+         queue.get();
+         return ::kill(::getpid(), SIGKILL);
+       }},
+#if __has_include(<cereal/cereal.hpp>)
+      {"echo_strings", echo<Queue<std::string, P>>},
+#endif
+      {"set", [](const std::string& name) { return Event<P>(open_only, name).set(), 0; }},
+      {"wait", [](const std::string& name) { return Event<P>(open_or_create, name).wait(patience) ? 0 : 1; }},
+      {"lock", add_under_lock<Lock<P>>}, {"recursive_lock", add_under_lock<RecursiveLock<P>>},
+      {"shared_lock", add_under_lock<SharedLock<P>>}, {"die_with_lock", die_with_lock<Lock<P>>},
+      {"die_with_recursive_lock", die_with_lock<RecursiveLock<P>>}, {"die_with_shared_lock", die_with_lock<SharedLock<P>>},
+      {"die_reading",
+       [](const std::string& name) {
+         SharedLock<P> lock(open_only, name);
+         return lock.lock_shared(patience) ? ::kill(::getpid(), SIGKILL) : 1;
+       }},
+      {"acquire", [](const std::string& name) { return Semaphore<P>(open_only, name).acquire(patience) ? 0 : 1; }},
+      {"die_with_permit",
+       [](const std::string& name) {
+         Semaphore<P> semaphore(open_only, name);
+         const auto permit = semaphore.permit(patience);
+         return permit ? ::kill(::getpid(), SIGKILL) : 1;
+       }},
+      {"count_down", [](const std::string& name) { return Latch<P>(open_only, name).count_down(), 0; }},
+      {"arrive",
+       [](const std::string& name) {
+         Barrier<P> barrier(open_or_create, name, 3);
+         for (int i = 0; i < 100; ++i) barrier.wait(patience);
+         return 0;
+       }},
+      {"wait_for_condition", [](const std::string& name) {
+         Lock<P> lock(open_only, name + ".lock");
+         Condition<P> changed(open_only, name);
+         Number number(open_only, name + ".sum");
+         auto held = lock.guard(patience);
+         return held && changed.wait(
+                            held, [&] { return number.value() != 0; }, patience)
+                    ? 0
+                    : 1;
+       }},
 };
 
 /// A program of its own that plays a role.
@@ -134,6 +156,22 @@ class Named : public Leakless {
       if (each.name == name) return each.type;
     }
     return {};
+  }
+
+  /// Another program sends back what it gets.
+  template <class Q>
+  void echoes(const std::string& role, const std::vector<typename Q::value_type>& items) {
+    Q queue(create_only, name, 4);
+    Q answers(open_or_create, name + ".sum", 100);
+    EXPECT_EQ(Q(open_only, name).capacity(), 4U);
+    Program other(role, name);
+    for (const auto& item : items) EXPECT_TRUE(queue.put(item, patience));
+    std::vector<typename Q::value_type> back;
+    for (std::size_t i = 0; i < items.size(); ++i) back.push_back(answers.get(patience).value());
+    std::sort(back.begin(), back.end());
+    EXPECT_EQ(back, items);
+    queue.shutdown();
+    EXPECT_EQ(other.join(), 0);
   }
 
   /// Three programs each lock it a thousand times, and one dies with it.
@@ -244,6 +282,36 @@ TEST_F(Named, Condition) {
     changed.notify_all();
   }
   for (auto& each : programs) EXPECT_EQ(each.join(), 0);
+}
+
+TEST_F(Named, Queues) {
+  std::vector<int> numbers(100);
+  for (int i = 0; i < 100; ++i) numbers[static_cast<std::size_t>(i)] = i;
+  echoes<trine::Queue<int, P>>("echo_queue", numbers);
+  EXPECT_EQ(type(), "Queue<int32>");
+  clean();
+  echoes<trine::LifoQueue<int, P>>("echo_lifo_queue", numbers);
+  EXPECT_EQ(type(), "LifoQueue<int32>");
+  clean();
+  echoes<trine::PriorityQueue<int, P>>("echo_priority_queue", numbers);
+  EXPECT_EQ(type(), "PriorityQueue<int32>");
+}
+
+#if __has_include(<cereal/cereal.hpp>)
+TEST_F(Named, AQueueOfStrings) {
+  echoes<trine::Queue<std::string, P>>("echo_strings", {"", "a", std::string(5000, 'b'), "c"});
+  EXPECT_EQ(type(), "Queue<string>");
+  EXPECT_THROW((trine::Queue<int, P>(open_only, name)), LayoutMismatch);
+}
+#endif
+
+TEST_F(Named, AQueueWhoseConsumerDied) {
+  trine::Queue<int, P> queue(create_only, name, 4);
+  Program consumer("die_in_get", name);
+  queue.put(1);
+  EXPECT_EQ(consumer.join(), -SIGKILL);
+  queue.put(2);
+  EXPECT_EQ(queue.get(patience), 2);
 }
 
 TEST_F(Named, BadArgumentsOfACreatorLeaveNothing) {

@@ -59,20 +59,20 @@ class Item {
 template <class Os>
 struct Lingering : Os {
   static bool fences_others() noexcept {
-    linger();
+    loiter();
     return Os::fences_others();
   }
   static void sleep(std::span<const trine::Sleep<typename Os::Word>> words, const typename Os::Limit& limit) {
-    linger();
+    loiter();
     Os::sleep(words, limit);
   }
   static void wake(typename Os::Word& word, std::uint32_t count) {
-    linger();
+    loiter();
     Os::wake(word, count);
   }
 
  private:
-  static void linger() noexcept {
+  static void loiter() noexcept {
     static thread_local std::minstd_rand random(
         static_cast<unsigned>(std::hash<std::thread::id>()(std::this_thread::get_id())));
     if (random() % 4 != 0) return;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// The backends over which every behaviour suite is instantiated, and how a test runs its parties on one.
+// The backends over which every behaviour suite is instantiated, what differs between them, and how a test runs its parties
+// on one.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -15,13 +16,45 @@
 
 namespace trine_test {
 
-using Backends = ::testing::Types<trine::threads, trine::portable_threads>;
+/// What a test calls it.
+template <class B>
+inline constexpr const char* backend_name = nullptr;
+
+// What differs between the backends, by contract. A set of backends says so beside their names.
+
+/// Whether any party may unlock what another locked.
+template <class B>
+inline constexpr bool hands_over = true;
+
+/// Whether queues take items of any type, as they are: ones that move only, have destructors, or throw. Else an item is copied
+/// byte by byte, or encoded.
+template <class B>
+inline constexpr bool any_item = true;
+
+/// Whether an object keeps functions, and limits of every kind: the action of a Barrier.
+template <class B>
+inline constexpr bool keeps_functions = true;
+
+/// Whether its owner may destroy a lock that it holds.
+template <class B>
+inline constexpr bool dies_locked = true;
+
+}  // namespace trine_test
+
+// TRINE_TEST_BACKENDS names the set of backends that the program is for, a header of this folder that defines `Backends`.
+#if !defined(TRINE_TEST_BACKENDS)
+#define TRINE_TEST_BACKENDS threads
+#endif
+#define TRINE_TEST_TEXT(text) #text
+#define TRINE_TEST_HEADER(path) TRINE_TEST_TEXT(path)
+#include TRINE_TEST_HEADER(support/backends/TRINE_TEST_BACKENDS.hpp)
+
+namespace trine_test {
 
 struct BackendName {
   template <class B>
   static std::string GetName(int) {
-    if constexpr (std::is_same_v<B, trine::threads>) return "threads";
-    if constexpr (std::is_same_v<B, trine::portable_threads>) return "portable_threads";
+    return backend_name<B>;
   }
 };
 

@@ -29,7 +29,7 @@ inline constexpr std::chrono::milliseconds moment{3};
 
 /// Lets the other parties run for a moment. It makes an interleaving likely; no test may rely on it.
 template <class B>
-trine::Task<void, B> linger(std::chrono::microseconds time = std::chrono::microseconds{300}) {
+trine::Task<void, B> loiter(std::chrono::microseconds time = std::chrono::microseconds{300}) {
   trine::Event<B> never;
   co_await never.wait(time);
 }
@@ -169,7 +169,7 @@ trine::Task<void, B> gives_up_at_each_limit(Wait wait) {
     trine::TaskGroup<B> others;
     others.spawn(
         [](std::stop_source& stop) -> trine::Task<void, B> {
-          co_await linger<B>(moment);
+          co_await loiter<B>(moment);
           stop.request_stop();
         },
         std::ref(source));

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <concepts>
@@ -214,11 +215,12 @@ struct MutableSleep : trine::modelling::ModelledSleep {
   using Atomic = MutableAtomic<T>;
 
   static void sleep(std::span<const trine::Sleep<Word>> words, Limit& limit, const Where& where = Where::current()) {
-    std::vector<trine::Sleep<Base::Word>> seen;
-    for (const auto& each : words) {
-      seen.push_back({each.word, each.word->mutated() ? each.value & ~mutation->unmarked : each.value});
+    std::array<trine::Sleep<Base::Word>, 8> seen;  // no memory that a killed thread would not give back
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      const auto& each = words[i];
+      seen.at(i) = {each.word, each.word->mutated() ? each.value & ~mutation->unmarked : each.value};
     }
-    Base::sleep(seen, limit, where);
+    Base::sleep(std::span(seen).first(words.size()), limit, where);
   }
   static void set_and_wake(Word& word, std::uint32_t value) {
     if (const Mutation* const found = concerns(Op::rouse, Where::current()); found != nullptr) {

@@ -19,6 +19,9 @@ namespace trine {
 /// `Os` must have; what does not depend on it is here.
 template <class Os>
 struct Blocking {
+  /// How it sleeps.
+  using System = Os;
+
   using Word = typename Os::Word;
   template <class T>
   using Atomic = typename Os::template Atomic<T>;
@@ -45,6 +48,9 @@ struct Blocking {
   /// Something of this process that goes with an object: a function, a limit.
   template <class T>
   using Attached = std::unique_ptr<T>;
+
+  /// Whether one who takes part may die and leave the others behind.
+  static constexpr bool mortal = false;
 
   /// A word that says who owns something. Nobody dies here without taking all others along: a plain word will do.
   struct Owned {
@@ -86,6 +92,12 @@ struct Blocking {
     return finished.result();
   }
 
+  /// Does the operation, on any backend without returning before it is done: for destructors, which can't await.
+  template <Operation O>
+  static typename O::Result block(O operation) {
+    return run(std::move(operation), Until::forever());
+  }
+
   /// Does `step` until `enough` is true, or step says that it gave up. Returns what `enough` said last.
   template <class Step, class Enough>
   static auto repeat(Step step, Enough enough) -> decltype(enough()) {
@@ -118,7 +130,7 @@ struct Blocking {
 
     // Sequentially consistent, all of them: a reader enters and then looks for a writer, a writer comes and then counts the
     // readers; one of the two must see the other.
-    void enter() { word_.fetch_add(one, std::memory_order_seq_cst); }
+    void enter(std::uint32_t /*tag*/ = 0) { word_.fetch_add(one, std::memory_order_seq_cst); }
 
     /// false, and nothing, if nobody was inside.
     bool leave() {
@@ -130,12 +142,13 @@ struct Blocking {
       return true;
     }
 
-    [[nodiscard]] std::uint32_t count() const { return word_.load(std::memory_order_seq_cst) / one; }
+    [[nodiscard]] std::uint32_t count(std::uint32_t /*tag*/ = 0) const { return word_.load(std::memory_order_seq_cst) / one; }
 
     /// Whether one who was inside has died there.
-    static constexpr bool lost() noexcept { return false; }
+    static constexpr bool lost(std::uint32_t /*tag*/ = 0) noexcept { return false; }
 
-    /// Nobody is inside any more; each of those who were says so by dismissed(), some time before it enters again.
+    /// Nobody is inside any more, as soon as another tag is asked for; each of those who were says so by dismissed(), some time
+    /// before it enters again.
     void clear() { word_.store(0, std::memory_order_relaxed); }
     void dismissed() noexcept {}
 
@@ -169,7 +182,7 @@ struct Blocking {
     };
     static constexpr std::uint32_t settle(Word&, std::uint32_t seen) noexcept { return seen; }
     static constexpr bool bring_back(Word&, std::uint32_t) noexcept { return false; }
-    static constexpr std::uint32_t held_by_dead() noexcept { return 0; }
+    static constexpr std::uint32_t held_by_dead(std::uint32_t) noexcept { return 0; }
   };
 
   /// Says "somebody waits for this to change" beside the data that change, for objects that outlive the call which changes

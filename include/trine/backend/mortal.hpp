@@ -20,6 +20,7 @@ namespace trine {
 template <class Os>
 struct Mortal : Blocking<Os> {
   using Word = typename Os::Word;
+  static constexpr bool mortal = true;
 
   /// A word whose owner's death is noticed.
   using Owned = typename Os::Owned;
@@ -31,9 +32,10 @@ struct Mortal : Blocking<Os> {
   static bool claim(Owned& owned, std::uint32_t& expected, std::uint32_t desired, std::memory_order order) {
     auto& self = Os::me();
     Os::make_room(self);
-    const typename Os::Noted noted(self, owned);
+    typename Os::Noted noted(self, owned);
     if (!owned.word.compare_exchange_strong(expected, desired, order, std::memory_order_relaxed)) return false;
     Os::link(self, owned);
+    noted.stay();
     return true;
   }
 
@@ -61,6 +63,11 @@ struct Mortal : Blocking<Os> {
     return owner == me ? 0 : owner;
   }
 
+  /// Whether `me`, the caller, has taken it: its number alone may be a dead one's.
+  static bool owns(const Owned& owned, std::uint32_t me) {
+    return owner_word::owner_of(owned.word.load(std::memory_order_relaxed)) == me && Os::owns(Os::me(), owned);
+  }
+
   static void abandon(Owned& owned) {
     auto& self = Os::me();
     const typename Os::Noted noted(self, owned);
@@ -70,7 +77,7 @@ struct Mortal : Blocking<Os> {
 
   static void look_after(Owned& owned) { Os::look_after(owned); }
 
-  using ShortLock = ShortLockOver<Mortal, Os>;
+  using ShortLock = ShortLockWithLimits<Mortal, Os>;
 
   /// Where a thread begins to look for a place of its own: not all at the first one.
   static constexpr std::uint32_t spread = 16;
@@ -84,13 +91,14 @@ struct Mortal : Blocking<Os> {
   /// How many are inside, with a word for each of them, which its death marks. At most `most` at a time.
   class Tally {
    public:
-    static constexpr std::uint32_t most = 128;
+    static constexpr std::uint32_t most = Os::most_parties;
 
-    /// Throws std::system_error if as many as there can be are inside.
-    void enter() {
-      // One who died in this round is still to be noticed: the places of such are taken last.
-      if (enter_where([](std::uint32_t word) { return word == 0; })) return;
-      if (enter_where([](std::uint32_t word) { return owner_word::owner_of(word) == 0; })) return;
+    /// Only those count who entered with the tag that is asked for: so all are out at once when another is asked for. Throws
+    /// std::system_error if as many as there can be are inside.
+    void enter(std::uint32_t tag = 0) {
+      // One who died may still have to be noticed: the places of such are taken last.
+      if (enter_where(tag, [](std::uint32_t word) { return word == 0; })) return;
+      if (enter_where(tag, [](std::uint32_t word) { return owner_word::owner_of(word) == 0; })) return;
       throw std::system_error(std::make_error_code(std::errc::no_buffer_space),
                               "trine: more parties at a time than an object between processes has room for");
     }
@@ -99,7 +107,7 @@ struct Mortal : Blocking<Os> {
       const std::uint32_t me = holder();
       for (std::uint32_t i = 0; i < most; ++i) {
         Owned& owned = places_[(me % spread + i) % most].owned;
-        if (owner_word::owner_of(owned.word.load(std::memory_order_relaxed)) != me) continue;
+        if (!owns(owned, me)) continue;
         // Sequentially consistent by the claim and the count around it; one who watches this place hears of it.
         vacate(owned, me, watched, everyone);
         return true;
@@ -107,33 +115,33 @@ struct Mortal : Blocking<Os> {
       return false;
     }
 
-    [[nodiscard]] std::uint32_t count() const {
+    [[nodiscard]] std::uint32_t count(std::uint32_t tag = 0) const {
       std::uint32_t count = 0;
-      for_each([&count](const Place&, std::uint32_t word) { count += owner_word::owner_of(word) != 0; });
+      for_each(tag, [&count](std::uint32_t word) { count += owner_word::owner_of(word) != 0; });
       return count;
     }
 
-    [[nodiscard]] bool lost() const {
+    [[nodiscard]] bool lost(std::uint32_t tag = 0) {
       bool lost = false;
-      for_each([&lost](const Place&, std::uint32_t word) { lost |= (word & owner_word::died) != 0; });
+      for (std::uint32_t i = 0; i < top_.load(std::memory_order_relaxed) && i < most; ++i) Os::look_after(places_[i].owned);
+      for_each(tag, [&lost](std::uint32_t word) { lost |= (word & owner_word::died) != 0; });
       return lost;
     }
 
-    void clear() { round_.fetch_add(1, std::memory_order_seq_cst); }
+    void clear() noexcept {}
     void dismissed() { leave(); }
 
     /// Where to sleep until one of those who are inside has left; needless: nobody is.
     Sleep<Word> watch() {
-      const std::uint32_t round = round_.load(std::memory_order_seq_cst);
       const std::uint32_t top = top_.load(std::memory_order_seq_cst);
       for (std::uint32_t i = 0; i < top && i < most; ++i) {
-        Place& place = places_[i];
-        Os::look_after(place.owned);
-        std::uint32_t seen = place.owned.word.load(std::memory_order_seq_cst);
-        while (owner_word::owner_of(seen) != 0 && place.round.load(std::memory_order_seq_cst) == round) {
-          if ((seen & watched) != 0 || place.owned.word.compare_exchange_weak(
-                                           seen, seen | watched, std::memory_order_seq_cst, std::memory_order_seq_cst)) {
-            return {&place.owned.word, seen | watched};
+        Owned& owned = places_[i].owned;
+        Os::look_after(owned);
+        std::uint32_t seen = owned.word.load(std::memory_order_seq_cst);
+        while (owner_word::owner_of(seen) != 0) {
+          if ((seen & watched) != 0 ||
+              owned.word.compare_exchange_weak(seen, seen | watched, std::memory_order_seq_cst, std::memory_order_seq_cst)) {
+            return {&owned.word, seen | watched};
           }
         }
       }
@@ -147,11 +155,11 @@ struct Mortal : Blocking<Os> {
 
     struct Place {
       Owned owned;
-      typename Os::template Atomic<std::uint32_t> round{0};  // of those who are inside: only the present one counts
+      typename Os::template Atomic<std::uint32_t> tag{0};
     };
 
     template <class Free>
-    bool enter_where(Free free) {
+    bool enter_where(std::uint32_t tag, Free free) {
       const std::uint32_t me = holder();
       for (std::uint32_t i = 0; i < most; ++i) {
         const std::uint32_t at = (me % spread + i) % most;
@@ -161,8 +169,8 @@ struct Mortal : Blocking<Os> {
         // Sequentially consistent: a reader enters and then looks for a writer, a writer comes and then counts the readers.
         if (claim(place.owned, seen, me, std::memory_order_seq_cst) ||
             (free(seen) && claim(place.owned, seen, me, std::memory_order_seq_cst))) {
-          // Those who count read it after the word. Where rounds matter, a lock keeps them out until it is written.
-          place.round.store(round_.load(std::memory_order_relaxed), std::memory_order_seq_cst);
+          // Those who count read it after the word. Where there are several tags, a lock keeps them out until it is written.
+          place.tag.store(tag, std::memory_order_seq_cst);
           return true;
         }
       }
@@ -170,16 +178,14 @@ struct Mortal : Blocking<Os> {
     }
 
     template <class Use>
-    void for_each(Use use) const {
-      const std::uint32_t round = round_.load(std::memory_order_seq_cst);
+    void for_each(std::uint32_t tag, Use use) const {
       const std::uint32_t top = top_.load(std::memory_order_seq_cst);
       for (std::uint32_t i = 0; i < top && i < most; ++i) {
         const std::uint32_t word = places_[i].owned.word.load(std::memory_order_seq_cst);
-        if (word != 0 && places_[i].round.load(std::memory_order_seq_cst) == round) use(places_[i], word);
+        if (word != 0 && places_[i].tag.load(std::memory_order_seq_cst) == tag) use(word);
       }
     }
 
-    typename Os::template Atomic<std::uint32_t> round_{0};
     typename Os::template Atomic<std::uint32_t> top_{0};  // the places from here on have never been used
     std::array<Place, most> places_;
   };
@@ -190,12 +196,14 @@ struct Mortal : Blocking<Os> {
   /// there is no moment at which the word and the places together do not tell who holds what.
   ///
   /// | bits of the word | meaning |
-  /// | 1-7 | the place that is to be turned, plus one; 0: none |
-  /// | 8   | what it is to be turned to: 1 held, 0 free |
+  /// | 1-7  | the place that is to be turned, plus one; 0: none |
+  /// | 8-15 | the count that it is to be turned to, modulo 256: odd held, even free |
+  /// One who looks at the word and goes on only when the same place has been turned exactly a multiple of 256 times more, and
+  /// the word is the same, may take the name out too early; that does harm only if the place's owner dies at that moment.
   class Escrow {
    public:
-    static constexpr std::uint32_t bits = 8;
-    static constexpr std::uint32_t most = 127;
+    static constexpr std::uint32_t bits = 15;
+    static constexpr std::uint32_t most = Os::most_permits;
 
     class Ticket {
      public:
@@ -211,10 +219,10 @@ struct Mortal : Blocking<Os> {
         place_ = 0;
       }
       [[nodiscard]] bool mine(Escrow& escrow) const {
-        return owner_word::owner_of(escrow.places_[place_ - 1].owned.word.load(std::memory_order_relaxed)) == holder();
+        return Os::owns(Os::me(), escrow.places_[place_ - 1].owned);
       }
-      [[nodiscard]] std::uint32_t taking() const noexcept { return name_of(place_) | to_held; }
-      [[nodiscard]] std::uint32_t giving() const noexcept { return name_of(place_); }
+      [[nodiscard]] std::uint32_t taking() const noexcept { return turning(place_, turn_); }
+      [[nodiscard]] std::uint32_t giving() const noexcept { return turning(place_, turn_ + 1); }
 
      private:
       bool find(Escrow& escrow) {
@@ -225,32 +233,36 @@ struct Mortal : Blocking<Os> {
           std::uint32_t seen = 0;
           if (!claim(escrow.places_[at].owned, seen, me, std::memory_order_acquire)) continue;
           place_ = at + 1;
+          turn_ = escrow.places_[at].turns.load(std::memory_order_relaxed) | 1;
           return true;
         }
         return false;
       }
 
       std::uint32_t place_ = 0;  // plus one
+      std::uint32_t turn_ = 0;   // while the permit is held
     };
 
     /// Turns the place that the word names, if it does. Returns what the word held without a name.
     std::uint32_t settle(Word& word, std::uint32_t seen) {
+      if ((seen & named) == 0) return seen;
+      // Acquire, here and below: who sees a name sees all earlier turns of that place.
+      seen = word.load(std::memory_order_acquire);
       while ((seen & named) != 0) {
         auto& turns = places_[((seen & named) / name_of(1) - 1) % most].turns;
         // Acquire, so that the word is looked at again after it: if it names the place then, and the place has not been
         // turned yet, what was read is from before the turn, and the exchange below fails if anybody turns it meanwhile.
         std::uint32_t turn = turns.load(std::memory_order_acquire);
-        const std::uint32_t now = word.load(std::memory_order_relaxed);
+        const std::uint32_t now = word.load(std::memory_order_acquire);
         if (now != seen) {
           seen = now;
           continue;
         }
-        const bool to_be_held = (seen & to_held) != 0;
-        if (((turn & 1) != 0) != to_be_held) {
+        if (turned_to(seen) == (turn + 1) % turn_count) {
           turns.compare_exchange_strong(turn, turn + 1, std::memory_order_acq_rel, std::memory_order_acquire);
         }
         // Release: whoever finds no name in the word finds the place turned.
-        const std::uint32_t settled = seen & ~(named | to_held);
+        const std::uint32_t settled = seen & ~(named | all_turns);
         if (word.compare_exchange_weak(seen, settled, std::memory_order_acq_rel, std::memory_order_acquire)) seen = settled;
       }
       return seen;
@@ -274,20 +286,30 @@ struct Mortal : Blocking<Os> {
       return any;
     }
 
-    /// How many permits the dead hold that nobody has given back yet.
-    [[nodiscard]] std::uint32_t held_by_dead() const {
+    /// How many permits the dead hold that nobody has given back yet, when the word holds `seen`, which may name a place that
+    /// has not been turned.
+    [[nodiscard]] std::uint32_t held_by_dead(std::uint32_t seen) const {
       const std::uint32_t top = std::min(top_.load(std::memory_order_relaxed), most);
       std::uint32_t count = 0;
       for (std::uint32_t i = 0; i < top; ++i) {
-        count += dead(places_[i]) && (places_[i].turns.load(std::memory_order_relaxed) & 1) != 0;
+        if (!dead(places_[i])) continue;
+        const bool to_be_turned = (seen & named) == name_of(i + 1);
+        count += (to_be_turned ? turned_to(seen) : places_[i].turns.load(std::memory_order_relaxed)) & 1;
       }
       return count;
     }
 
    private:
     static constexpr std::uint32_t name_of(std::uint32_t place) noexcept { return place << 1; }
-    static constexpr std::uint32_t named = name_of((1U << (bits - 1)) - 1);
-    static constexpr std::uint32_t to_held = 1U << bits;
+    static constexpr std::uint32_t named = name_of(127);
+    static constexpr std::uint32_t turn_count = 256;
+    static constexpr std::uint32_t first_turn = named + name_of(1);
+    static constexpr std::uint32_t all_turns = first_turn * (turn_count - 1);
+    static constexpr std::uint32_t turning(std::uint32_t place, std::uint32_t turn) noexcept {
+      return place == 0 ? 0 : name_of(place) | first_turn * (turn % turn_count);
+    }
+    static constexpr std::uint32_t turned_to(std::uint32_t word) noexcept { return (word & all_turns) / first_turn; }
+    static_assert(most <= 127 && all_turns + first_turn == 2U << bits);
 
     struct Place {
       Owned owned;
@@ -300,11 +322,12 @@ struct Mortal : Blocking<Os> {
 
     bool bring_back(Word& word, std::uint32_t one, std::uint32_t place) {
       std::uint32_t seen = settle(word, word.load(std::memory_order_acquire));
-      const bool held = (places_[place].turns.load(std::memory_order_acquire) & 1) != 0;
+      const std::uint32_t turn = places_[place].turns.load(std::memory_order_acquire);
+      const bool held = (turn & 1) != 0;
       if (held) {
         // Nobody else gives this one back: the holder is dead, and the gate keeps others like us out.
-        while (!word.compare_exchange_weak(seen, (seen + one) | name_of(place + 1), std::memory_order_acq_rel,
-                                           std::memory_order_acquire)) {
+        while (!word.compare_exchange_weak(seen, (seen + one) | turning(place + 1, turn + 1),
+                                           std::memory_order_acq_rel, std::memory_order_acquire)) {
           seen = settle(word, seen);
         }
         settle(word, word.load(std::memory_order_acquire));

@@ -11,6 +11,8 @@
 #include <trine/backend/mortal.hpp>
 #include <trine/backend/shared_state.hpp>
 #include <trine/os/child_linux.hpp>
+#include <trine/os/mixed_futex.hpp>
+#include <trine/os/nursery_linux.hpp>
 #include <trine/os/robust_futex.hpp>
 #include <trine/os/socket_ends_linux.hpp>
 #include <trine/process/encoded_items.hpp>
@@ -28,6 +30,12 @@ struct shared_memory;
 struct processes : Mortal<os::RobustFutex> {
   /// What carries out a task of a TaskGroup.
   using Child = os::Child;
+
+  /// For select(): the backends of which operations can be waited for together, and how.
+  using Together = Blocking<os::MixedFutex>;
+
+  /// What makes the workers of a Pool.
+  using Nursery = os::Nursery;
 
   template <class T, std::size_t N>
   using FifoItems = typename ItemsBetweenProcesses<T, processes, N>::Fifo;
@@ -61,6 +69,9 @@ struct processes : Mortal<os::RobustFutex> {
 /// another process. It keeps nothing of a process: no function, no limit with a stop token.
 struct shared_memory : Mortal<os::RobustFutex> {
   using Child = os::Child;
+
+  /// For select(): the backends of which operations can be waited for together, and how.
+  using Together = Blocking<os::MixedFutex>;
 
   /// The capacity of a queue, which is a part of its type here.
   template <std::size_t N>

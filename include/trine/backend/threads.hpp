@@ -37,7 +37,12 @@ struct ThreadsOver : Blocking<Os> {
 };
 
 /// The calling thread blocks; objects live anywhere in this process. Sleeps by futex on Linux.
-struct threads : ThreadsOver<os::PrivateFutex> {};
+struct threads : ThreadsOver<os::PrivateFutex> {
+#if defined(__linux__)
+  /// For select(): the backends of which operations can be waited for together, and how.
+  using Together = Blocking<os::MixedFutex>;
+#endif
+};
 
 /// As threads, from the standard library alone: a table of waiters with mutexes and condition variables. It is what
 /// `threads` is where the system has no futex, and it is here by name so that it can be tested and compared everywhere.

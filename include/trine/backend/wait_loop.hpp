@@ -32,12 +32,14 @@ class WaitLoop {
     bool (*attempt)(void*);
     Sleep<Word> (*announce)(void*);
     bool (*give_up)(void*);
+    bool shared = false;  // whether it sleeps on words of other processes
   };
 
   template <class O>
   static Pending pending(O& operation) noexcept {
     return {&operation, [](void* o) { return static_cast<O*>(o)->attempt(); },
-            [](void* o) { return static_cast<O*>(o)->announce(); }, [](void* o) { return static_cast<O*>(o)->give_up(); }};
+            [](void* o) { return static_cast<O*>(o)->announce(); }, [](void* o) { return static_cast<O*>(o)->give_up(); },
+            is_shared<typename O::Backend>()};
   }
 
   explicit WaitLoop(const std::array<Pending, N>& operations) noexcept : operations_(operations) {}
@@ -114,6 +116,7 @@ class WaitLoop {
       succeeded_ = sleep.needless();
       if (succeeded_) return true;
       sleeps_[i] = sleep;
+      sleeps_[i].shared = operations_[i].shared;
     }
     finished_ = none;
     return false;
@@ -134,7 +137,22 @@ class WaitLoop {
     return none;
   }
 
-  static void pass_on(const Sleep<Word>& slept_on) { Os::wake(*slept_on.word, 1); }
+  static void pass_on(const Sleep<Word>& slept_on) {
+    if constexpr (requires { Os::wake(slept_on); }) {
+      Os::wake(slept_on);
+    } else {
+      Os::wake(*slept_on.word, 1);
+    }
+  }
+
+  template <class B>
+  static constexpr bool is_shared() noexcept {
+    if constexpr (requires { B::System::shared; }) {
+      return B::System::shared;
+    } else {
+      return false;
+    }
+  }
 
   const std::array<Pending, N>& operations_;
   std::array<Sleep<Word>, N + 1> sleeps_;

@@ -62,9 +62,13 @@ class Execution {
   /// Something that the running thread learns; executions in which it differs are different.
   void note(std::uint64_t value) noexcept { me().history = mix(me().history, value); }
 
+  /// What the running thread does from here on depends on `value` alone, not on what it has learnt before.
+  void forget(std::uint64_t value) noexcept { me().history = mix(me().told, value); }
+
  protected:
   static Execution* active() noexcept { return active_; }
 
+  [[nodiscard]] const Options& options() const noexcept { return options_; }
   ThreadState& me() noexcept { return threads_.me(); }
   [[nodiscard]] bool weak() const noexcept { return options_.weak_memory && !draining_; }
 
@@ -75,6 +79,8 @@ class Execution {
     self.touches = touches;
     self.sequential = is_sequential;
     if (++steps_here_ > options_.steps) too_long();
+    if (self.mortal) [[unlikely]]
+      may_die();
     if (!draining_ || step == Step::yield || self.state != State::ready) go_on();
     if (draining_) return;
     trace_.at(where);
@@ -86,10 +92,40 @@ class Execution {
   /// Chooses who goes on, and switches to it if it is another.
   void go_on() {
     const std::size_t from = threads_.running();
-    const std::optional<std::size_t> next = draining_ ? threads_.any() : choose_next();
+    const std::optional<std::size_t> next = draining_ ? any() : choose_next();
     if (next && *next == from) return;
     if (next) threads_.run(*next);
-    switch_to(threads_[from].context, next ? threads_[*next].context : host_, threads_[from].state == State::done);
+    const bool for_ever = threads_[from].state == State::done || threads_[from].state == State::dying;
+    switch_to(threads_[from].context, next ? threads_[*next].context : host_, for_ever);
+  }
+
+  /// The running thread is killed here, or goes on.
+  void may_die() {
+    if (draining_ || threads_.killed() >= options_.kills) return;
+    const std::uint32_t before = path_.fresh() ? open_deaths_ + 1 : 0;
+    if (choose(2) == 0) {
+      open_deaths_ = before;
+      return;
+    }
+    die(threads_.running());
+    go_on();  // never back
+    std::terminate();
+  }
+
+  /// Wakes up to `count` of those who sleep on the address, the longest asleep first. The object there may be gone.
+  void rouse(const void* address, std::uint32_t count) {
+    const auto& sleepers = threads_.sleepers();
+    for (std::size_t i = 0; i < sleepers.size() && count > 0;) {
+      const std::size_t id = sleepers[i];
+      const auto& on = threads_[id].on;
+      if (std::none_of(on.begin(), on.end(), [&](const Watched& word) { return word.address == address; })) {
+        ++i;
+        continue;
+      }
+      if (trace_.on()) say(std::memory_order_relaxed, "wakes thread " + std::to_string(id), nowhere, "");
+      threads_.get_up(id);
+      --count;
+    }
   }
 
   std::size_t choose(std::size_t count) {
@@ -98,6 +134,7 @@ class Execution {
   }
   std::size_t choose(std::size_t count, std::size_t first) {
     const bool fresh = path_.fresh();
+    open_deaths_ = 0;
     std::uint64_t mark = steps_here_ * most_threads + threads_.running();
     for (std::size_t i = 0; i < threads_.count(); ++i) {
       mark = mark * 0x9e3779b97f4a7c15U + threads_[i].touches * 16 + static_cast<std::uint64_t>(threads_[i].next);
@@ -145,7 +182,7 @@ class Execution {
   void execute() {
     memory_.clear();
     threads_.clear();
-    steps_here_ = 0;
+    steps_here_ = open_deaths_ = 0;
     draining_ = false;
     path_.rewind();
     {
@@ -192,13 +229,72 @@ class Execution {
     self.function.reset();
     if (threads_.running() == 0) {
       for (std::size_t i = 1; i < threads_.count(); ++i) {
-        if (!threads_[i].joined) find("thread " + std::to_string(i) + " was not joined: it is leaked");
+        if (!threads_[i].joined && !threads_[i].killed) find("thread " + std::to_string(i) + " was not joined: it is leaked");
       }
     }
     if (self.plain) ++self.knows.view.clock(threads_.running());
     self.plain = false;
-    threads_.finish();
+    threads_.lay_out(threads_.running(), options_.kernel);
     if (trace_.on()) say(std::memory_order_relaxed, "ends", nowhere, "");
+  }
+
+  // ---- deaths ----
+
+  void die(std::size_t id) {
+    if (trace_.on()) trace_.line("thread " + std::to_string(id) + "  is killed");
+    threads_.kill(id);
+    threads_.lay_out(id, options_.kernel);
+  }
+
+  // The system sees to the next of the words that a dead thread owned, and at last to the one that it had noted.
+  void bury(std::size_t id) {
+    Owner& owner = threads_[id].owner;
+    const bool is_noted = owner.list.empty();
+    const OwnedWord word = is_noted ? *owner.noted : owner.list.back();
+    if (is_noted) {
+      owner.noted.reset();
+    } else {
+      owner.list.pop_back();
+    }
+    const bool comes_last = !is_noted && owner.noted && owner.noted->location == word.location;
+    if (!comes_last) mark_dead(id, word, is_noted);
+    threads_.wake_up_all_steps();
+    if (owner.has_nothing()) threads_.finish(id);
+  }
+
+  void mark_dead(std::size_t id, const OwnedWord& word, bool is_noted) {
+    static constexpr std::uint64_t owners = (1U << 30) - 1;
+    static constexpr std::uint64_t died = 1U << 30;
+    static constexpr std::uint64_t sleepers = 1U << 31;
+    Location& at = memory_[word.location];
+    if (!at.alive) {
+      if (!is_noted) find("a thread ended that owned something which is destroyed");
+      return;
+    }
+    const std::uint64_t held = at.stores.back().value;
+    Knowledge& knows = threads_[id].knows;
+    if (!draining_) memory_.fence(knows, std::memory_order_seq_cst);
+    if (is_noted && (held & owners) == 0) {
+      if (options_.kernel.wakes_for_noted) rouse(word.address, 1);
+    } else if ((held & owners) == threads_[id].owner.id) {
+      const std::uint64_t marked = (options_.kernel.keeps_mark ? held & sleepers : 0) | (options_.kernel.marks ? died : 0);
+      if (trace_.on()) trace_.line("thread " + std::to_string(id) + "  is dead: #" + std::to_string(word.location) + " = " + number(marked));
+      threads_.changed();
+      if (draining_) {
+        at.stores.back().value = marked;
+      } else {
+        memory_.load(knows, word.location, at.newest(), std::memory_order_acq_rel);
+        memory_.store(knows, word.location, at.newest(), marked, std::memory_order_acq_rel, true);
+        memory_.fence(knows, std::memory_order_seq_cst);  // who compares later finds the new value
+      }
+      if ((held & sleepers) != 0 && options_.kernel.wakes) rouse(word.address, 1);
+    }
+  }
+
+  // Who goes on when there is nothing to choose.
+  std::optional<std::size_t> any() {
+    while (const auto id = threads_.dying()) bury(*id);
+    return threads_.any();
   }
 
   [[noreturn]] void abandon() {
@@ -213,22 +309,38 @@ class Execution {
   }
 
   std::optional<std::size_t> choose_next() {
-    ++report_.steps_;
-    Schedule::Transitions possible;
-    bool pruned = false;
-    const std::size_t count = threads_.collect(possible, options_, reducing_, pruned);
-    if (count == 0 && !pruned) return nobody_can();
-    if (count == 0 || (count > 1 && come_before())) {
-      draining_ = true;
-      return threads_.any();
+    for (;;) {
+      ++report_.steps_;
+      Schedule::Transitions possible;
+      bool pruned = false;
+      std::size_t count = threads_.collect(possible, options_, reducing_, pruned);
+      if (threads_.expects_deaths()) [[unlikely]]
+        count = threads_.collect_deaths(possible, count, options_, memory_);
+      if (count == 0 && !pruned) return nobody_can();
+      if (count == 0 || ((count > 1 || threads_.expects_deaths()) && come_before())) {
+        draining_ = true;
+        return any();
+      }
+      const std::size_t taken = count == 1 ? 0 : choose(count, random_ ? at_random(possible, count) : 0);
+      if (draining_) return any();
+      const Transition& transition = possible[taken];
+      if (trace_.on()) tell(transition);
+      if (transition.how == How::dies) {
+        die(transition.thread);
+        threads_.wake_up_all_steps();
+      } else if (transition.how == How::is_buried) {
+        bury(transition.thread);
+      } else {
+        return threads_.take(possible, taken, memory_, reducing_);
+      }
     }
-    const std::size_t taken = count == 1 ? 0 : choose(count, random_ ? at_random(possible, count) : 0);
-    if (draining_) return threads_.any();
-    if (trace_.on() && possible[taken].how != How::goes_on) {
-      trace_.line("thread " + std::to_string(possible[taken].thread) +
-                  (possible[taken].how == How::times_out ? "  times out" : "  wakes for no reason"));
-    }
-    return threads_.take(possible, taken, memory_, reducing_);
+  }
+
+  void tell(const Transition& transition) {
+    const std::string who = "thread " + std::to_string(transition.thread);
+    if (transition.how == How::times_out) trace_.line(who + "  times out");
+    if (transition.how == How::wakes_for_nothing) trace_.line(who + "  wakes for no reason");
+    if (transition.how == How::looks_again) trace_.line(who + "  wakes, for its slice of sleep is over");
   }
 
   std::optional<std::size_t> nobody_can() {
@@ -261,7 +373,10 @@ class Execution {
     if (!options_.merge_states || random_ || replaying_ || !path_.fresh()) return false;
     threads_.forget_the_unreadable(memory_);
     const std::uint64_t state = mix(memory_.hash(), threads_.hash(options_, memory_.size()));
-    return seen_.visit(state, threads_.sleep_set());
+    if (!seen_.visit(state, threads_.sleep_set())) return false;
+    // Whoever came to this state before could have died on the way as well.
+    path_.close(open_deaths_);
+    return true;
   }
 
   // ---- all executions ----
@@ -309,12 +424,12 @@ class Execution {
   // What decides which choices there are, and the choices.
   [[nodiscard]] std::string replay_text() const {
     return std::to_string(options_.preemptions + 1) + "," + std::to_string(options_.spurious_wakes) + "," +
-           std::to_string(options_.steps) + "," + (options_.weak_memory ? "1" : "0") + "," + (reducing_ ? "1" : "0") + ":" +
-           path_.text();
+           std::to_string(options_.steps) + "," + (options_.weak_memory ? "1" : "0") + "," + (reducing_ ? "1" : "0") + "," +
+           std::to_string(options_.kills) + "," + (options_.slices ? "1" : "0") + ":" + path_.text();
   }
 
   bool parse(std::string_view text) {
-    std::array<std::uint32_t, 5> numbers{};
+    std::array<std::uint32_t, 7> numbers{};
     for (std::size_t i = 0; i < numbers.size(); ++i) {
       const std::size_t end = text.find(i + 1 < numbers.size() ? ',' : ':');
       if (end == std::string_view::npos) return false;
@@ -328,6 +443,8 @@ class Execution {
     options_.steps = std::min<std::uint32_t>(numbers[2], 30'000);
     options_.weak_memory = numbers[3] != 0;
     reducing_ = numbers[4] != 0;
+    options_.kills = static_cast<int>(numbers[5]);
+    options_.slices = numbers[6] != 0;
     const auto sum = path_.parse(text);
     if (sum) replay_sum_ = *sum;
     return sum.has_value();
@@ -369,6 +486,7 @@ class Execution {
   os::Context* came_from_ = &host_;
   std::uint32_t steps_here_ = 0;
   std::uint32_t replay_sum_ = 0;
+  std::uint32_t open_deaths_ = 0;  // the last so many choices were not to die
   bool random_ = false;
   bool replaying_ = false;
   bool reducing_ = false;

@@ -146,6 +146,63 @@ class Explorer : public Execution {
     rouse(address, 1);
   }
 
+  /// Stores and wakes in one step of the system.
+  void store_and_wake(std::size_t location, const void* address, std::uint64_t value, std::uint32_t count,
+                      const Where& where) {
+    begin(Step::wake, location, where, true);
+    memory_.fence(me().knows, std::memory_order_seq_cst);
+    const std::size_t newest = memory_[location].newest();
+    memory_.load(me().knows, location, newest, std::memory_order_acq_rel);
+    write_after(newest, location, value, std::memory_order_acq_rel, true);
+    memory_.fence(me().knows, std::memory_order_seq_cst);  // who compares later finds the new value
+    if (trace_.on()) say(std::memory_order_acq_rel, "store and wake", location, " = " + number(value));
+    rouse(address, count);
+  }
+
+  // ---- deaths ----
+
+  /// From here on the caller may be killed before each of its steps; or no more.
+  void be_mortal(bool mortal) noexcept {
+    me().mortal = mortal;
+    threads_.expect_deaths();
+  }
+
+  /// A step that nobody else can see: all that may happen here is that the caller is killed.
+  void private_step() {
+    if (me().mortal) may_die();
+  }
+
+  [[nodiscard]] const Kernel& kernel() const noexcept { return options().kernel; }
+
+  /// The caller, as the system knows it.
+  Owner& owner() noexcept { return me().owner; }
+
+  /// Puts a word on the caller's list. The links are in the object: it can't be on the list of another as well.
+  void link(Owner& owner, const OwnedWord& word) {
+    private_step();
+    for (std::size_t i = 0; i < threads_.count(); ++i) {
+      if (threads_[i].state != State::done && threads_[i].owner.owns(word.location)) find("a word is on the lists of two threads");
+    }
+    owner.list.push_back(word);
+  }
+
+  /// Whether the thread with this number has died. One who learns that knows all that the dead did.
+  bool has_died(std::uint32_t id, const Where& where) {
+    hidden_from_here();
+    begin(Step::fence_all, nowhere, where, true);
+    const ThreadState& thread = threads_[id - 1];
+    const bool died = thread.killed && thread.state == State::done;
+    if (died) me().knows.view.join(thread.knows.view);
+    note(died ? 11 : 13);
+    return died;
+  }
+
+  /// The caller's sleeps end after a while in any case; or no more.
+  void sleep_in_slices(bool in_slices) noexcept {
+    me().in_slices = in_slices;
+    threads_.expect_deaths();
+  }
+
   std::size_t spawn(std::unique_ptr<Runnable> function, const Where& where) {
     begin(Step::spawn, nowhere, where);
     if (threads_.count() == most_threads) throw std::logic_error("trine: model: too many threads in one body");
@@ -166,7 +223,9 @@ class Explorer : public Execution {
     if (trace_.on()) say(std::memory_order_relaxed, "has joined thread " + std::to_string(id), nowhere, "");
   }
 
-  void leak(std::size_t id) { find("thread " + std::to_string(id) + " was not joined: it is leaked"); }
+  void leak(std::size_t id) {
+    if (!threads_[id].killed) find("thread " + std::to_string(id) + " was not joined: it is leaked");
+  }
 
   /// Lets others go on before the caller looks again. What it has looked at it will see as new as it is now.
   void yield(const Where& where) {
@@ -196,6 +255,7 @@ class Explorer : public Execution {
   /// the last one before.
   std::uint16_t moment() noexcept {
     me().plain = true;
+    me().told = me().history;
     return static_cast<std::uint16_t>(known().clock(self()) + 1);
   }
 
@@ -224,21 +284,6 @@ class Explorer : public Execution {
     begin_step(step, touches, where, true);
     for (const Watched& word : words) {
       if (!memory_[word.location].alive) find("an object is used after its destruction");
-    }
-  }
-
-  void rouse(const void* address, std::uint32_t count) {
-    const auto& sleepers = threads_.sleepers();
-    for (std::size_t i = 0; i < sleepers.size() && count > 0;) {
-      const std::size_t id = sleepers[i];
-      const auto& on = threads_[id].on;
-      if (std::none_of(on.begin(), on.end(), [&](const Watched& word) { return word.address == address; })) {
-        ++i;
-        continue;
-      }
-      if (trace_.on()) say(std::memory_order_relaxed, "wakes thread " + std::to_string(id), nowhere, "");
-      threads_.get_up(id);
-      --count;
     }
   }
 

@@ -52,6 +52,11 @@ class Path {
     return choice.taken;
   }
 
+  /// The last `count` choices have no other alternatives that lead to anything new.
+  void close(std::size_t count) noexcept {
+    for (std::size_t i = position_ - count; i < position_; ++i) choices_[i].count = static_cast<std::uint16_t>(choices_[i].taken + 1);
+  }
+
   /// Goes on to the next path of the tree; false: there is none. Choices that this execution did not reach are dropped.
   bool advance() {
     choices_.resize(position_);

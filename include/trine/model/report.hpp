@@ -9,6 +9,16 @@
 
 namespace trine::modelling {
 
+/// What the system does for the words that a dead thread owned. All of it is what Linux does; that it could be otherwise is
+/// for tests.
+struct Kernel {
+  bool watches = true;          // else it does nothing
+  bool marks = true;            // the word, with `died`; else it is free then
+  bool wakes = true;            // one who sleeps on a word whose owner died, if the word says that somebody sleeps
+  bool keeps_mark = true;       // that somebody sleeps
+  bool wakes_for_noted = true;  // one who sleeps on a free word that the dead was about to take or had just freed
+};
+
 /// How far an exploration goes.
 struct Options {
   static constexpr int unbounded = -1;
@@ -17,6 +27,12 @@ struct Options {
   int preemptions = unbounded;
   /// How often in one execution a sleeper wakes up for no reason.
   int spurious_wakes = 1;
+  /// How many threads are killed in one execution, of those that have said that they may be: see mortal_model.
+  int kills = 0;
+  /// What happens to what they owned.
+  Kernel kernel = {};
+  /// Whether a sleep of mortal_model ends after a while, if nothing else can go on.
+  bool slices = true;
   /// Whether loads and stores may behave as the memory model of C++ allows; else all are sequentially consistent.
   bool weak_memory = true;
   /// Whether executions that come to a state seen before end there. It needs all data that threads share to be in Atomic,

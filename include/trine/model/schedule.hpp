@@ -13,7 +13,7 @@
 
 namespace trine::modelling {
 
-enum class How : std::uint8_t { goes_on, times_out, wakes_for_nothing };
+enum class How : std::uint8_t { goes_on, times_out, wakes_for_nothing, looks_again, dies, is_buried };
 
 /// One way in which an execution can go on.
 struct Transition {
@@ -27,14 +27,17 @@ struct Transition {
 /// it after them leads to nothing new. A thread leaves the set when a step is done that does not commute with its own.
 class Schedule {
  public:
-  using Transitions = std::array<Transition, 2 * most_threads>;
+  using Transitions = std::array<Transition, 4 * most_threads>;
 
   void clear() noexcept {
     count_ = 0;
     sleepers_.clear();
     sleep_set_ = 0;
-    preemptions_ = spurious_ = 0;
+    preemptions_ = spurious_ = killed_ = 0;
     changes_ = 0;
+    quiet_ = 0;
+    looked_again_ = 0;
+    deaths_ = false;
   }
 
   std::size_t add(void (*entry)(), std::size_t stack_size) {
@@ -75,16 +78,74 @@ class Schedule {
     std::erase(sleepers_, id);
   }
 
-  /// The running thread is done: who waits for it may go on.
-  void finish() {
-    me().state = State::done;
-    me().next = Step::start;
-    me().touches = 0;
-    me().sequential = false;
+  /// A thread is done: who waits for it may go on.
+  void finish(std::size_t id) {
+    threads_[id].state = State::done;
+    threads_[id].next = Step::start;
+    threads_[id].touches = 0;
+    threads_[id].sequential = false;
     changed();
     for (std::size_t i = 0; i < count_; ++i) {
-      if (threads_[i].state == State::joining && threads_[i].joins == running_) threads_[i].state = State::ready;
+      if (threads_[i].state == State::joining && threads_[i].joins == id) threads_[i].state = State::ready;
     }
+  }
+
+  /// There are threads that may die, or sleep in slices.
+  void expect_deaths() noexcept { deaths_ = true; }
+  [[nodiscard]] bool expects_deaths() const noexcept { return deaths_; }
+  [[nodiscard]] int killed() const noexcept { return killed_; }
+
+  /// A thread does nothing more. Nothing of it is left but what it did to memory and to plain data.
+  void kill(std::size_t id) {
+    ThreadState& thread = threads_[id];
+    ++killed_;
+    if (thread.state == State::asleep) std::erase(sleepers_, id);
+    if (thread.plain) ++thread.knows.view.clock(id);
+    thread.plain = thread.mortal = false;
+    thread.killed = true;
+    thread.history = thread.told;
+    changed();
+  }
+
+  /// The system goes through what it owned, or it is done.
+  void lay_out(std::size_t id, const Kernel& kernel) {
+    Owner& owner = threads_[id].owner;
+    if (!kernel.watches) {
+      owner.list.clear();
+      owner.noted.reset();
+    }
+    if (owner.has_nothing()) return finish(id);
+    threads_[id].state = State::dying;
+    deaths_ = true;
+  }
+
+  std::optional<std::size_t> dying() const noexcept {
+    for (std::size_t i = 0; i < count_ && deaths_; ++i) {
+      if (threads_[i].state == State::dying) return i;
+    }
+    return {};
+  }
+
+  /// Adds what has to do with deaths: the system sees to what a dead thread owned, a sleeper is killed, and, when nobody else
+  /// can go on, one looks again whose slice of sleep is over. Each does so once; then something must have changed.
+  std::size_t collect_deaths(Transitions& possible, std::size_t count, const Options& options, const Memory& memory) {
+    const auto add = [&](std::size_t i, How how) { possible[count++] = {static_cast<std::uint8_t>(i), how}; };
+    for (std::size_t i = 0; i < count_; ++i) {
+      if (threads_[i].state == State::dying) add(i, How::is_buried);
+    }
+    if (options.slices && !sleepers_.empty() && all_wait()) {
+      const std::uint64_t now = newest_values(memory);
+      if (now != quiet_) looked_again_ = 0;
+      quiet_ = now;
+      for (const std::size_t i : sleepers_) {
+        if (threads_[i].in_slices && (looked_again_ >> i & 1U) == 0) add(i, How::looks_again);
+      }
+    }
+    if (count == 0) return 0;  // no death need come
+    for (const std::size_t i : sleepers_) {
+      if (threads_[i].mortal && killed_ < options.kills) add(i, How::dies);
+    }
+    return count;
   }
 
   /// The running thread has yielded, and now goes on: it may yield again when something has changed.
@@ -129,6 +190,7 @@ class Schedule {
     if (transition.how != How::goes_on) {
       threads_[next].timed_out = transition.how == How::times_out;
       if (transition.how == How::wakes_for_nothing) ++spurious_;
+      if (transition.how == How::looks_again) look_again(next, memory);
       get_up(next);
       sleep_set_ = 0;
     }
@@ -154,8 +216,16 @@ class Schedule {
       get_up(i);
       return i;
     }
+    for (const std::size_t i : sleepers_) {
+      if (!threads_[i].in_slices) continue;
+      get_up(i);
+      return i;
+    }
     return {};
   }
+
+  /// All steps look at all threads again.
+  void wake_up_all_steps() noexcept { sleep_set_ = 0; }
 
   /// All that decides how the execution can go on, but for memory and what has no part in it: who runs, if it costs nothing
   /// to let another run; how an object of plain data is used, which the histories tell.
@@ -175,10 +245,10 @@ class Schedule {
       learnt.join(thread.knows.view);
       state = mix(state, learnt.hash(locations));
       state = mix(state, thread.knows.released.hash(locations));
-      if (thread.round != ~0U) state = mix(mix(state, thread.knows.fresh.hash(locations)), thread.looked);
+      if (thread.round != ~0U || thread.had_slice) state = mix(mix(state, thread.knows.fresh.hash(locations)), thread.looked);
     }
     for (const std::size_t i : sleepers_) state = mix(state, i);
-    return state;
+    return deaths_ ? hash_deaths(state) : state;
   }
 
   /// Stores that no thread can read any more tell states apart that are the same.
@@ -207,6 +277,41 @@ class Schedule {
   }
   [[nodiscard]] bool can_stay() const noexcept { return me().state == State::ready && me().next != Step::yield; }
 
+  [[nodiscard]] bool all_wait() const noexcept {
+    for (std::size_t i = 0; i < count_; ++i) {
+      if (threads_[i].state == State::dying) return false;
+      if (threads_[i].state == State::ready && !waits_for_change(i)) return false;
+    }
+    return true;
+  }
+
+  [[nodiscard]] static std::uint64_t newest_values(const Memory& memory) noexcept {
+    std::uint64_t result = 1;
+    for (std::size_t i = 0; i < memory.size(); ++i) {
+      if (memory[i].alive) result = mix(result, memory[i].stores.back().value);
+    }
+    return result;
+  }
+
+  // What was written while it slept for so long is visible to it.
+  void look_again(std::size_t id, const Memory& memory) noexcept {
+    looked_again_ |= 1U << id;
+    threads_[id].had_slice = true;
+    for (std::size_t i = 0; i < memory.size(); ++i) {
+      std::uint16_t& fresh = threads_[id].knows.fresh.seen(i);
+      fresh = std::max(fresh, static_cast<std::uint16_t>(memory[i].newest()));
+    }
+  }
+
+  [[nodiscard]] std::uint64_t hash_deaths(std::uint64_t state) const noexcept {
+    if (looked_again_ != 0) state = mix(mix(state, looked_again_), quiet_);
+    for (std::size_t i = 0; i < count_; ++i) {
+      if (threads_[i].killed) state = mix(state, i + 64);
+      if (threads_[i].state == State::dying) state = mix(state, threads_[i].owner.hash());
+    }
+    return state;
+  }
+
   std::array<ThreadState, most_threads> threads_;
   std::size_t count_ = 0;
   std::size_t running_ = 0;
@@ -215,6 +320,10 @@ class Schedule {
   std::uint32_t changes_ = 0;  // of memory, and of who is done
   int preemptions_ = 0;
   int spurious_ = 0;
+  int killed_ = 0;
+  std::uint64_t quiet_ = 0;         // memory when last nobody could go on
+  std::uint32_t looked_again_ = 0;  // who has looked at that again, a bit each
+  bool deaths_ = false;
 };
 
 }  // namespace trine::modelling

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <trine/model/memory.hpp>
 #include <trine/os/context.hpp>
 #include <vector>
@@ -13,13 +15,40 @@ namespace trine::modelling {
 /// What a thread is about to do.
 enum class Step : std::uint8_t { start, load, change, fence, sequential_fence, fence_all, sleep, wake, yield, spawn, join };
 
-enum class State : std::uint8_t { ready, asleep, joining, done };
+/// `dying`: it will do nothing more, and the system has still to see to the words that it owned.
+enum class State : std::uint8_t { ready, asleep, joining, dying, done };
 
 /// A word that a thread sleeps on while it holds the value.
 struct Watched {
   const void* address;
   std::size_t location;
   std::uint64_t value;
+};
+
+/// A word of which the system knows that a thread owns it, or is about to take or to free it.
+struct OwnedWord {
+  const void* address;
+  std::size_t location;
+};
+
+/// A thread as an owner: what the system goes through when it dies.
+struct Owner {
+  std::uint32_t id = 0;
+  std::vector<OwnedWord> list;  // what it owns, the newest last
+  std::optional<OwnedWord> noted;
+
+  [[nodiscard]] bool owns(std::size_t location) const noexcept {
+    return std::any_of(list.begin(), list.end(), [=](const OwnedWord& each) { return each.location == location; });
+  }
+  void forget(std::size_t location) {
+    std::erase_if(list, [=](const OwnedWord& each) { return each.location == location; });
+  }
+  [[nodiscard]] bool has_nothing() const noexcept { return list.empty() && !noted; }
+  [[nodiscard]] std::uint64_t hash() const noexcept {
+    std::uint64_t result = noted ? noted->location + 1 : 0;
+    for (const OwnedWord& each : list) result = mix(result, each.location);
+    return result;
+  }
 };
 
 /// What a thread runs.
@@ -40,7 +69,9 @@ struct ThreadState {
   std::uint64_t history = 0;  // of all that it has learnt, and of how many steps it has done
   std::uint64_t touches = 0;  // the locations of its next step, a bit each
   std::uint64_t looked = 0;   // the locations that it has loaded since it last yielded
+  std::uint64_t told = 0;     // the history at its last use of plain data: what it leaves behind
   std::vector<Watched> on;
+  Owner owner;
   std::size_t joins = 0;
   std::uint32_t round = 0;  // how much had changed in memory when its last yield was over
   State state = State::ready;
@@ -50,17 +81,25 @@ struct ThreadState {
   bool may_time_out = false;
   bool timed_out = false;
   bool joined = false;
+  bool mortal = false;      // it may be killed before each step
+  bool killed = false;
+  bool in_slices = false;   // its sleep ends after a while in any case
+  bool had_slice = false;   // it has ended so
 
   void begin_anew(std::size_t id) {
     function.reset();
     knows = {};
     history = id;
-    touches = looked = 0;
+    touches = looked = told = 0;
     on.clear();
+    owner.id = static_cast<std::uint32_t>(id) + 1;
+    owner.list.clear();
+    owner.noted.reset();
     round = ~0U;
     state = State::ready;
     next = Step::start;
     sequential = plain = may_time_out = timed_out = joined = false;
+    mortal = killed = in_slices = had_slice = false;
   }
 
   // Sleeping and waking fence, and a fence changes what sequentially consistent operations may read.

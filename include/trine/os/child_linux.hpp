@@ -52,14 +52,15 @@ class Child {
   static Child fork(Run&& run) {
     Child child(Mapping<>::anonymous(sizeof(Shared)));
     auto* const shared = new (child.memory_.data()) Shared;
-    std::fflush(nullptr);  // or both would print what is not written yet
-    child.id_ = ::fork();
-    if (child.id_ == -1) throw std::system_error(errno, std::system_category(), "trine: fork");
-    if (child.id_ == 0) {
-      const int code = run(*shared);
-      std::fflush(nullptr);
-      ::_exit(code);
-    }
+    child.begin([&] { return run(*shared); });
+    return child;
+  }
+
+  /// The same without memory that they share: calls `run()`.
+  template <class Run>
+  static Child start(Run&& run) {
+    Child child;
+    child.begin(std::forward<Run>(run));
     return child;
   }
 
@@ -91,6 +92,9 @@ class Child {
   /// Its exit code, or the negative number of the signal that ended it; nothing while it runs. Once it has said so it is
   /// forgotten by the system.
   std::optional<int> ended() { return look(WNOHANG); }
+
+  /// The same, and waits for that.
+  int wait() { return *look(0); }
 
   /// Sleeps until it has ended, but for 2 ms at most.
   void sleep_a_moment() const noexcept {
@@ -128,6 +132,17 @@ class Child {
   }
 
  private:
+  template <class Run>
+  void begin(Run&& run) {
+    std::fflush(nullptr);  // or both would print what is not written yet
+    id_ = ::fork();
+    if (id_ == -1) throw std::system_error(errno, std::system_category(), "trine: fork");
+    if (id_ != 0) return;
+    const int code = run();
+    std::fflush(nullptr);
+    ::_exit(code);
+  }
+
   explicit Child(Mapping<>&& memory) noexcept : memory_(std::move(memory)) {}
 
   static pid_t start_image(int file) {

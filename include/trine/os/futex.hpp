@@ -5,6 +5,7 @@
 
 #if defined(__linux__)
 #include <trine/os/futex_linux.hpp>
+#include <trine/os/mixed_futex.hpp>
 #else
 #include <trine/os/parking_lot.hpp>
 #endif

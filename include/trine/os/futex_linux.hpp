@@ -25,6 +25,8 @@
 
 namespace trine::os {
 
+struct MixedFutex;
+
 enum class FutexScope { process, machine };
 
 /// A full fence in every running thread that uses the words, at the cost of a system call, so that others need none:
@@ -72,6 +74,9 @@ class LinuxFutex : public Native {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
+  /// Whether other processes wake those who sleep.
+  static constexpr bool shared = Scope == FutexScope::machine;
+
   static void yield() noexcept { ::sched_yield(); }
 
   /// Whether fence_others() puts a full fence into every other thread that may use the words.
@@ -116,20 +121,41 @@ class LinuxFutex : public Native {
       if (sleep_on_several(words, until)) return;
       can_wait_for_several().store(false, std::memory_order_relaxed);
     }
-    static constexpr auto short_slice = std::chrono::milliseconds(1);
     for (const auto& each : words) {
-      if (each.word->load(std::memory_order_relaxed) != each.value) return;
+      if (each.changed()) return;
     }
     sleep_on(words.front(), std::min(until, std::chrono::steady_clock::now() + short_slice));
+  }
+
+  /// As sleep(), on `count` words of which some may be shared with other processes, and others not: sleep_of(i) is where to
+  /// sleep, is_shared(i) which kind it is. At most FUTEX_WAITV_MAX. false: this system can't.
+  template <class SleepOf, class Shared>
+  static bool sleep_on_mixed(std::size_t count, TimePoint until, SleepOf sleep_of, Shared is_shared) {
+    std::array<futex_waitv, FUTEX_WAITV_MAX> list;
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto each = sleep_of(i);
+      const std::uint32_t flag = is_shared(i) ? 0 : FUTEX_PRIVATE_FLAG;
+      list[i] = {.val = each.value,
+                 .uaddr = reinterpret_cast<std::uintptr_t>(each.word),
+                 .flags = FUTEX_32 | flag,
+                 .__reserved = 0};
+    }
+    if (sleep_on_list(list.data(), count, until)) return true;
+    can_wait_for_several().store(false, std::memory_order_relaxed);
+    return false;
   }
 
   /// Whether the kernel is known to lack futex_waitv: false until the first sleep on several words.
   static bool sleeps_in_slices() noexcept { return !can_wait_for_several().load(std::memory_order_relaxed); }
 
- private:
-  static constexpr int private_flag = Scope == FutexScope::process ? FUTEX_PRIVATE_FLAG : 0;
+ protected:
+  friend struct MixedFutex;
 
   static constexpr std::chrono::milliseconds slice{40};
+  static constexpr std::chrono::milliseconds short_slice{1};  // where one word is slept on and others are looked at
+
+ private:
+  static constexpr int private_flag = Scope == FutexScope::process ? FUTEX_PRIVATE_FLAG : 0;
 
   static TimePoint end_of_sleep(const Limit& limit) {
     const TimePoint until = limit.sleep_until();
@@ -177,9 +203,13 @@ class LinuxFutex : public Native {
                  .flags = FUTEX_32 | static_cast<std::uint32_t>(private_flag),
                  .__reserved = 0};
     }
+    return sleep_on_list(list.data(), words.size(), until);
+  }
+
+  static bool sleep_on_list(const futex_waitv* list, std::size_t count, TimePoint until) {
     Time at = absolute(until);
     Time* limit = until == TimePoint::max() ? nullptr : &at;
-    const long result = ::syscall(SYS_futex_waitv, list.data(), words.size(), 0, limit, CLOCK_MONOTONIC);
+    const long result = ::syscall(SYS_futex_waitv, list, count, 0, limit, CLOCK_MONOTONIC);
     if (result != -1 || errno == EAGAIN || errno == EINTR || errno == ETIMEDOUT) return true;
     if (errno == ENOSYS || errno == EPERM) return false;
     give_up("futex_waitv");

@@ -10,18 +10,22 @@ namespace trine::os {
 struct RobustFutex : LinuxFutex<FutexScope::machine> {
   using Owned = OwnedWord;
 
+  /// How many parties can be inside at a time, and how many permits held: each has a word of its own in the object.
+  static constexpr std::uint32_t most_parties = 128;
+  static constexpr std::uint32_t most_permits = 127;
+
   /// The calling thread, as an owner: its number, and the list of what it owns.
   using Self = Robust::Thread;
   static Self& me() { return Robust::self(); }
 
   /// Throws std::system_error if the caller owns too much already for all of it to be looked after.
   static void make_room(const Self& me) {
-    if (me.held >= Robust::most_held) [[unlikely]]
+    if (!Robust::has_room(me)) [[unlikely]]
       Robust::too_many();
   }
 
   /// Whether the caller has taken it and not freed it.
-  static bool owns(const Self& me, const Owned& owned) { return owned.proof.load(std::memory_order_relaxed) == me.proof; }
+  static bool owns(Self& me, const Owned& owned) { return Robust::owns(me, owned); }
 
   using Noted = Robust::Noted;
 

@@ -23,14 +23,15 @@ namespace trine::os {
 ///
 /// The kernel reads `next` alone, and the word, which it finds at the offset that the C library told it.
 struct OwnedWord {
-  std::atomic<std::uint32_t> word{0};     // of bits 0-29 the owner's thread id; 30: the owner died; 31: somebody sleeps
-  std::atomic<std::uint32_t> proof{0};    // the owner's Robust::Thread::proof, or anything
-  std::atomic<std::uint32_t> since[2]{};  // when the owner's thread started, where the kernel does not watch
-  std::uint32_t unused[2]{};
+  std::atomic<std::uint32_t> word{0};  // of bits 0-29 the owner's thread id; 30: the owner died; 31: somebody sleeps
+  mutable std::atomic<std::uint32_t> probe{0};  // whether two addresses are the same memory: changed by the owner alone
+  std::atomic<std::uint32_t> since[2]{};        // when the owner's thread started, where the kernel does not watch
+  std::uint32_t kind = 0;                       // never 0 in a robust mutex of the C library
+  std::uint32_t unused = 0;
   void* previous = nullptr;
   void* next = nullptr;
 };
-static_assert(sizeof(void*) != 8 || (offsetof(OwnedWord, previous) == 24 && offsetof(OwnedWord, next) == 32));
+static_assert(sizeof(void*) != 8 || (offsetof(OwnedWord, kind) == 16 && offsetof(OwnedWord, next) == 32));
 
 /// The calling thread's list of robust futexes: what it holds is on it, and what it is about to take or to free is noted
 /// beside it, so that at no instruction something is taken and the kernel does not know by whom.
@@ -38,6 +39,10 @@ static_assert(sizeof(void*) != 8 || (offsetof(OwnedWord, previous) == 24 && offs
 /// It shares the list with the C library, which is never told to use another one. Where the list does not look as expected
 /// (a first use in each thread makes sure of that with a mutex of the C library), a list that the kernel does not know takes
 /// its place, and those who wait find out about a death by asking the system for the owner's thread: see look_after().
+///
+/// A store in front of a locked instruction delays it until the store has reached the cache, so there are as few as can be:
+/// what a thread owns is told by its list and by nothing else, `previous` is written where something is put in front of an
+/// entry and not read while the entry is the first, and the note is left where it is until the word is free again.
 class Robust {
  public:
   struct Head {
@@ -48,19 +53,28 @@ class Robust {
 
   struct Thread {
     Head* head = nullptr;
-    std::uint32_t id = 0;     // what the kernel compares with
-    std::uint32_t proof = 0;  // a number that no other thread has had, with near certainty; thread ids come again
-    std::uint32_t held = 0;
+    std::uint32_t id = 0;    // what the kernel compares with
+    std::uint32_t more = 0;  // how many it holds beside the first, or with it if the C library's were on the list before
   };
 
   /// The kernel looks at the first 2048 entries of a list, and the C library has its own on it.
   static constexpr std::uint32_t most_held = 1024;
 
   static Thread& self() {
-    static constinit thread_local Thread thread;
+    Thread& thread = own();
     if (thread.id == 0) [[unlikely]]
       begin(thread);
     return thread;
+  }
+
+  /// Whether it can hold one more.
+  static bool has_room(const Thread& thread) noexcept { return thread.more < most_held - 1; }
+
+  /// Whether the thread has taken it and not freed it. Threads' numbers come again, so the word does not tell: the list does.
+  static bool owns(Thread& thread, const OwnedWord& owned) noexcept {
+    if (thread.head->list == &owned.next) [[likely]]
+      return true;
+    return entry_of(thread, owned) != nullptr;
   }
 
   /// There is room for what is freed as well as for what is taken: nothing of trine's needs more than this.
@@ -70,36 +84,46 @@ class Robust {
   }
 
   /// Notes, for a scope, that the thread is about to take or to free something. One note may replace another, in a signal
-  /// handler say, and puts it back.
+  /// handler say, and puts it back. The note of what was taken stays (stay()) unless there was another: as long as the word
+  /// is on the list the kernel does the same with it or without it, and who frees the word need not note it again.
   class Noted {
    public:
     Noted(Thread& thread, OwnedWord& owned) noexcept : head_(*thread.head), before_(head_.pending) {
-      head_.pending = &owned.next;
+      if (before_ == &owned.next) {
+        before_ = nullptr;
+      } else {
+        head_.pending = &owned.next;
+      }
       barrier();
     }
     Noted(const Noted&) = delete;
     Noted& operator=(const Noted&) = delete;
     ~Noted() {
       barrier();
-      head_.pending = before_;
+      if (!stays_ || before_ != nullptr) head_.pending = before_;
     }
+    void stay() noexcept { stays_ = true; }
 
    private:
     volatile Head& head_;
     void* before_;
+    bool stays_ = false;
   };
 
   /// While noted, right after the word was taken.
   static void link(Thread& thread, OwnedWord& owned) noexcept {
     barrier();
-    owned.proof.store(thread.proof, std::memory_order_relaxed);
-    void* const first = thread.head->list;
-    previous_of(first) = &owned.next;
+    Head& head = *thread.head;
+    void* const first = head.list;
     owned.next = first;
-    owned.previous = &thread.head->list;
     barrier();
-    thread.head->list = &owned.next;
-    ++thread.held;
+    head.list = &owned.next;
+    barrier();
+    // Now: a signal handler that comes before and takes and frees something leaves `first` as it was.
+    if (first != &head.list) [[unlikely]] {
+      previous_of(first) = &owned.next;
+      ++thread.more;
+    }
     if (!kernel_watches()) [[unlikely]]
       note_start(owned, thread_start(thread.id));
     barrier();
@@ -107,13 +131,20 @@ class Robust {
 
   /// While noted, right before the word is freed.
   static void unlink(Thread& thread, OwnedWord& owned) noexcept {
-    previous_of(owned.next) = owned.previous;
-    next_of(owned.previous) = owned.next;
+    Head& head = *thread.head;
+    if (head.list == &owned.next) [[likely]] {
+      void* const next = owned.next;
+      head.list = next;
+      if (next != &head.list) [[unlikely]]
+        previous_of(next) = &head.list;
+    } else if (void* const entry = entry_of(thread, owned); entry != nullptr) {
+      take_out(head, entry);
+    }
     barrier();
-    owned.proof.store(0, std::memory_order_relaxed);
     if (!kernel_watches()) [[unlikely]]
       note_start(owned, 0);
-    --thread.held;
+    if (thread.more != 0) [[unlikely]]
+      --thread.more;
     barrier();
   }
 
@@ -125,14 +156,11 @@ class Robust {
     const void* const last = &thread.head->list;
     for (void* at = thread.head->list; untagged(at) != last;) {
       void* const next = next_of(at);
-      if (inside(at)) {
-        auto& owned = *reinterpret_cast<OwnedWord*>(static_cast<std::byte*>(at) - offsetof(OwnedWord, next));
-        const bool ours = owned.proof.load(std::memory_order_relaxed) == thread.proof;  // and no mutex of the C library
-        if (ours) {
-          const Noted noted(thread, owned);
-          unlink(thread, owned);
-          mark_dead(owned);
-        }
+      if (inside(at) && is_ours(at)) {
+        OwnedWord& owned = owned_at(at);
+        const Noted noted(thread, owned);
+        unlink(thread, owned);
+        mark_dead(owned);
       }
       at = next;
     }
@@ -143,13 +171,13 @@ class Robust {
 
   /// For one who is about to sleep until the word is free: marks it as the kernel would, if its owner no longer runs. That is
   /// how a death is noticed where the kernel does not watch; then an owner is known by its number and the moment at which it
-  /// started; before it has noted that moment, by the number alone. Where the kernel watches, this is for words that it was
-  /// never told of, for they were damaged: now and then it makes sure that a thread of that number exists at all.
+  /// started; before it has noted that moment, by the number alone. Where the kernel watches, this is for words that were
+  /// damaged: now and then it makes sure that a thread of that number exists at all.
   static void look_after(OwnedWord& owned) noexcept {
     std::uint32_t seen = owned.word.load(std::memory_order_relaxed);
     const std::uint32_t owner = seen & FUTEX_TID_MASK;
     if (owner == 0) return;
-    if (kernel_watches() ? !is_due() || exists(owner) : runs(owned, owner)) return;
+    if (kernel_watches() ? may_own(owned, owner) : runs(owned, owner)) return;
     note_start(owned, 0);  // before another can own it
     owned.word.compare_exchange_strong(seen, (seen & FUTEX_WAITERS) | FUTEX_OWNER_DIED, std::memory_order_relaxed);
   }
@@ -158,6 +186,11 @@ class Robust {
   static void do_without_kernel(bool without) noexcept { disabled_.store(without, std::memory_order_relaxed); }
 
  private:
+  static Thread& own() noexcept {
+    static constinit thread_local Thread thread;
+    return thread;
+  }
+
   static void note_start(OwnedWord& owned, std::uint64_t started) noexcept {
     owned.since[0].store(static_cast<std::uint32_t>(started), std::memory_order_relaxed);
     owned.since[1].store(static_cast<std::uint32_t>(started >> 32), std::memory_order_relaxed);
@@ -170,9 +203,13 @@ class Robust {
     return started != 0 && (noted == 0 || noted == started);
   }
 
-  static bool exists(std::uint32_t id) noexcept {
+  // Where the kernel watches: false only if it can't be the owner of a word that was taken as it should be.
+  static bool may_own(const OwnedWord& owned, std::uint32_t owner) noexcept {
+    Thread& me = self();
+    if (owner == me.id) return owns(me, owned);
+    if (!is_due()) return true;
     const int saved = errno;
-    const bool none = ::syscall(SYS_tkill, id, 0) == -1 && errno == ESRCH;
+    const bool none = ::syscall(SYS_tkill, owner, 0) == -1 && errno == ESRCH;
     errno = saved;
     return !none;
   }
@@ -206,6 +243,42 @@ class Robust {
   static void*& next_of(void* entry) noexcept { return *static_cast<void**>(untagged(entry)); }
   static void*& previous_of(void* entry) noexcept { return static_cast<void**>(untagged(entry))[-1]; }
 
+  static OwnedWord& owned_at(void* entry) noexcept {
+    return *reinterpret_cast<OwnedWord*>(static_cast<std::byte*>(entry) - offsetof(OwnedWord, next));
+  }
+
+  // And no mutex of the C library.
+  static bool is_ours(void* entry) noexcept { return untagged(entry) == entry && owned_at(entry).kind == 0; }
+
+  // The entry of the thread's list that is this word, maybe by another address of the same memory; null: none is.
+  [[gnu::noinline, gnu::cold]] static void* entry_of(Thread& thread, const OwnedWord& owned) noexcept {
+    const bool names_it = (owned.word.load(std::memory_order_relaxed) & FUTEX_TID_MASK) == thread.id;
+    Head& head = *thread.head;
+    for (void* at = head.list; untagged(at) != &head.list; at = next_of(at)) {
+      if (at == &owned.next) return at;
+      if (!names_it || !is_ours(at) || !is_same(owned, owned_at(at))) continue;
+      if (head.pending == at)
+        head.pending = nullptr;  // the word is about to be freed by its other address, or it has no need
+      return at;
+    }
+    return nullptr;
+  }
+
+  // No two entries of a list have the same successor; the probe is for a word that is on no list of this thread's.
+  static bool is_same(const OwnedWord& owned, const OwnedWord& other) noexcept {
+    if (owned.next != other.next) return false;
+    const std::uint32_t probe = other.probe.load(std::memory_order_relaxed) + 1;
+    owned.probe.store(probe, std::memory_order_relaxed);
+    return other.probe.load(std::memory_order_relaxed) == probe;
+  }
+
+  [[gnu::noinline, gnu::cold]] static void take_out(Head& head, void* entry) noexcept {
+    void* const next = next_of(entry);
+    void* const previous = head.list == entry ? &head.list : previous_of(entry);
+    next_of(previous) = next;
+    if (next != &head.list) previous_of(next) = previous;
+  }
+
   [[gnu::noinline]] static void begin(Thread& thread) {
     static const int at_fork = ::pthread_atfork(nullptr, nullptr, [] { forget_thread(); });
     if (at_fork != 0) throw std::system_error(at_fork, std::system_category(), "trine: pthread_atfork");
@@ -217,14 +290,14 @@ class Robust {
     own.head.list = &own.head.list;
     thread.head = head != nullptr ? head : &own.head;
     if (head == nullptr) watches_.store(false, std::memory_order_relaxed);
-    thread.held = 0;
-    thread.proof = new_proof();
+    thread.more = 0;
     thread.id = thread_id();
   }
 
-  // The child of a fork has another number, and a list that the C library has emptied.
+  // The child of a fork has another number, and a list that the C library has emptied, but for the note.
   static void forget_thread() noexcept {
-    Thread& thread = self();
+    Thread& thread = own();
+    if (thread.head != nullptr) thread.head->pending = nullptr;
     thread = Thread{};
   }
 
@@ -250,20 +323,12 @@ class Robust {
     if (!agrees) return false;
     agrees = ::pthread_mutex_lock(&mutex) == 0;
     auto& entry = reinterpret_cast<OwnedWord&>(mutex);
-    agrees = agrees && head.list == &entry.next && entry.next == before && entry.previous == &head.list &&
+    agrees = agrees && head.list == &entry.next && entry.next == before && entry.previous == &head.list && entry.kind != 0 &&
              (entry.word.load(std::memory_order_relaxed) & FUTEX_TID_MASK) == thread_id();
     ::pthread_mutex_unlock(&mutex);
     ::pthread_mutex_destroy(&mutex);
     ::pthread_mutexattr_destroy(&robust);
     return agrees && head.list == before;
-  }
-
-  static std::uint32_t new_proof() noexcept {
-    static constinit std::atomic<std::uint32_t> count{0};
-    const std::uint64_t mixed = (thread_start(thread_id()) * 0x9E3779B97F4A7C15U + thread_id()) * 0xBF58476D1CE4E5B9U +
-                                count.fetch_add(1, std::memory_order_relaxed);
-    const auto proof = static_cast<std::uint32_t>(mixed ^ (mixed >> 32));
-    return proof == 0 ? 1 : proof;
   }
 
   inline static std::atomic<bool> watches_{true};

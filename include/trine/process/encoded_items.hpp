@@ -41,9 +41,7 @@ class BlockPool {
 
   explicit BlockPool(std::size_t bytes) noexcept : count_(blocks(bytes)) {}
 
-  static std::size_t extra(std::size_t bytes) noexcept {
-    return Next::bytes(blocks(bytes)) + Blocks::bytes(blocks(bytes));
-  }
+  static std::size_t extra(std::size_t bytes) noexcept { return Next::bytes(blocks(bytes)) + Blocks::bytes(blocks(bytes)); }
   std::byte* lie_at(std::byte* memory) noexcept { return blocks_.lie_at(next_.lie_at(memory, count_), count_); }
 
   [[nodiscard]] bool sound(const std::byte* begin, const std::byte* end) const noexcept {
@@ -67,7 +65,8 @@ class BlockPool {
         next_[last].write() = block;
       }
       last = block;
-      std::memcpy(blocks_[block].write().data(), bytes.data() + done, std::min<std::size_t>(block_size, bytes.size() - done));
+      std::memcpy(blocks_[block].write().data(), bytes.data() + done,
+                  std::min<std::size_t>(block_size, bytes.size() - done));
     }
     return chain;
   }
@@ -83,12 +82,15 @@ class BlockPool {
     return bytes;
   }
 
+  /// Its links stay as they are: if the one who frees it dies before that counts, it is still a chain.
   void free(Chain chain) {
-    for (std::uint32_t left = needed(chain.size), block = chain.first; left > 0; --left) {
-      const std::uint32_t following = next(block);
-      give_block(block);
-      block = following;
-    }
+    const std::uint32_t count = needed(chain.size);
+    if (count == 0) return;
+    std::uint32_t last = chain.first;
+    for (std::uint32_t left = count; left > 1; --left) last = next(last);
+    next_[last % count_].write() = first_free_;
+    first_free_ = chain.first % count_;
+    free_ += count;
   }
 
   /// Calls use(mark), which calls mark(chain) for each chain in use.
@@ -216,7 +218,8 @@ class EncodedItems : public Order {
  private:
   template <std::integral Bytes>
   static std::size_t checked(Bytes bytes) {
-    if (!std::in_range<std::uint32_t>(bytes) || bytes == 0) throw std::invalid_argument("trine: queue: bytes is out of range");
+    if (!std::in_range<std::uint32_t>(bytes) || bytes == 0)
+      throw std::invalid_argument("trine: queue: bytes is out of range");
     return static_cast<std::size_t>(bytes);
   }
 
@@ -245,7 +248,8 @@ struct ItemsBetweenProcesses {
 template <class T, class B, std::size_t N>
 struct ItemsBetweenProcesses<T, B, N, false> {
   static_assert(N == 0, "a fixed capacity is for items that are trivially copyable");
-  static_assert(requires { sizeof(Codec<T>); }, "include <trine/codec.hpp> for items that are not trivially copyable");
+  static_assert(
+      requires { sizeof(Codec<T>); }, "include <trine/codec.hpp> for items that are not trivially copyable");
   using Chain = typename BlockPool<B>::Chain;
   using Fifo = EncodedItems<T, RingItems<Chain, B, 0>, B>;
   using Lifo = EncodedItems<T, StackItems<Chain, B, 0>, B>;

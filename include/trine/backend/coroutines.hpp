@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <atomic>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <thread>
+#include <tuple>
+#include <utility>
+
+#include <trine/backend.hpp>
+#include <trine/backend/blocking.hpp>
+#include <trine/coroutine/awaiting.hpp>
+#include <trine/coroutine/first.hpp>
+#include <trine/coroutine/on.hpp>
+#include <trine/coroutine/scheduler.hpp>
+#include <trine/coroutine/task.hpp>
+#include <trine/os/futex.hpp>
+
+namespace trine {
+
+namespace coroutine {
+
+/// The loop of a wait with a predicate, as an awaitable: a task inside.
+template <class R, class B>
+class Repeating final : public Pending<R> {
+ public:
+  explicit Repeating(Task<R, B> task) : running_(std::move(task).operator co_await()) {}
+
+  bool suspend(std::coroutine_handle<> coroutine, Resumer* resumer, bool task) override {
+    return running_.suspend(coroutine, resumer, task);
+  }
+  R take() override { return running_.await_resume(); }
+
+ private:
+  decltype(std::declval<Task<R, B>>().operator co_await()) running_;
+};
+
+}  // namespace coroutine
+
+/// The awaiting coroutine suspends, and its thread goes on. Objects live anywhere in this process and may be used from any
+/// thread; coroutines of any number of schedulers may wait for one object. A waiting member returns an Awaiting.
+struct coroutines {
+  using Words = Blocking<coroutine::Words>;
+
+  /// Says that waiting members return something to await.
+  using SuspendsCoroutines = void;
+  /// How many threads the Scheduler has that trine::run(task) makes.
+  static constexpr unsigned scheduler_threads = 1;
+
+  using Word = Words::Word;
+  template <class T>
+  using Atomic = Words::Atomic<T>;
+  template <class T>
+  using Cell = Words::Cell<T>;
+  template <class S>
+  using Storage = Words::Storage<S>;
+  template <class T>
+  using Attached = Words::Attached<T>;
+  template <class R>
+  using Result = Awaiting<R>;
+
+  using Owned = Words::Owned;
+  using Tally = Words::Tally;
+  using Escrow = Words::Escrow;
+  using Flag = Words::Flag;
+  /// Blocks the thread, for a few instructions.
+  using ShortLock = Blocking<os::PrivateFutex>::ShortLock;
+
+  static bool claim(Owned& owned, std::uint32_t& expected, std::uint32_t desired, std::memory_order order) {
+    return Words::claim(owned, expected, desired, order);
+  }
+  static std::uint32_t vacate(Owned& owned, std::uint32_t me, std::uint32_t sleepers, std::uint32_t count) {
+    return Words::vacate(owned, me, sleepers, count);
+  }
+  static void abandon(Owned& owned) { Words::abandon(owned); }
+  /// Whoever dies takes all others along.
+  static constexpr bool mortal = false;
+
+  static void look_after(Owned& owned) noexcept { Words::look_after(owned); }
+  static void wake(Word& word, std::uint32_t count) noexcept { coroutine::Words::wake(word, count); }
+
+  /// Who is running: the task that was spawned, with all that it awaits. Outside of trine's tasks: the thread.
+  static std::uint32_t self() { return coroutine::self(); }
+  /// Anyone may unlock what another locked, so all are one.
+  static constexpr std::uint32_t holder() noexcept { return 1; }
+
+  template <Operation O>
+  static Result<typename O::Result> run(O operation, const Until& until) {
+    if (operation.attempt()) [[likely]]
+      return Awaiting<typename O::Result>(std::in_place, operation);
+    return coroutine::await_later(std::move(operation), until);
+  }
+
+  template <class S, Selectable... O>
+  [[gnu::noinline]] static Result<S> run_first(std::tuple<O...> operations, const Until& until) {
+    using First = coroutine::First<S, O...>;
+    const std::size_t done = First::try_each(operations);
+    if (done < sizeof...(O)) {
+      First::give_up_but(operations, done);
+      return Awaiting<S>(coroutine::made, [&] { return S(done, operations); });
+    }
+    return Awaiting<S>(std::in_place_type<First>, std::move(operations), until);
+  }
+
+  template <class Step, class Enough>
+  static auto repeat(Step step, Enough enough) -> Result<decltype(enough())> {
+    using R = decltype(enough());
+    R said = enough();
+    if (said) return Awaiting<R>(coroutine::made, [&said] { return std::move(said); });
+    return Awaiting<R>(std::in_place_type<coroutine::Repeating<R, coroutines>>,
+                       repeat_later<R>(std::move(step), std::move(enough)));
+  }
+
+  /// Does an operation where one can't await: on a thread of a Scheduler others run meanwhile.
+  template <Operation O>
+  static typename O::Result block(O operation) {
+    if (operation.attempt()) return operation.result();
+    Scheduler* const running = Scheduler::current();
+    if (running == nullptr) return Scheduler().run(await_one(std::move(operation)));
+    coroutine::Child<typename O::Result, coroutines> child(await_one(std::move(operation)));
+    child.start(*running);
+    running->work([&child] { return child.finished(); });
+    return child.take();
+  }
+
+  /// What a TaskGroup starts: a task on the calling thread's scheduler.
+  class Worker {
+   public:
+    /// `carried` has a task. Throws std::logic_error if no scheduler runs on this thread.
+    template <class Carried>
+    explicit Worker(Carried carried) {
+      Scheduler* const scheduler = Scheduler::current();
+      if (scheduler == nullptr) throw std::logic_error("trine: TaskGroup::spawn: no Scheduler runs on the calling thread");
+      scheduler->spawn(std::move(carried.task), &gone_);
+    }
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+
+    /// Blocks the thread, as a ShortLock does: the task has said that it has ended, and leaves what it said that with.
+    void join() const noexcept {
+      // Acquire: pairs with the release when the task is gone.
+      while (!gone_.load(std::memory_order_acquire)) std::this_thread::yield();
+    }
+
+   private:
+    std::atomic<bool> gone_{false};
+  };
+
+ private:
+  template <class R, class Step, class Enough>
+  static Task<R, coroutines> repeat_later(Step step, Enough enough) {
+    for (;;) {
+      const bool go_on = co_await step();
+      R said = enough();
+      if (said || !go_on) co_return said;
+    }
+  }
+
+  template <class O>
+  static Task<typename O::Result, coroutines> await_one(O operation) {
+    co_return co_await run(std::move(operation), Until::forever());
+  }
+};
+
+template <class T, class B>
+requires Suspending<B> T Task<T, B>::run() && {
+  Scheduler scheduler(B::scheduler_threads);
+  return scheduler.run(std::move(*this));
+}
+
+}  // namespace trine

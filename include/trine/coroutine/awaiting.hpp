@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <algorithm>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <new>
+#include <utility>
+
+#include <trine/coroutine/one.hpp>
+
+namespace trine::coroutine {
+
+/// An operation of no size to speak of, to measure by.
+struct Smallest {
+  using Result = bool;
+  bool attempt() { return true; }
+  Sleep<Table::Word> announce() { return {}; }
+  bool give_up() { return true; }
+  bool result() { return true; }
+  void* object;
+};
+
+/// For an awaitable of what a function returns.
+struct Made {};
+inline constexpr Made made;
+
+/// Whether coroutines with the promise P are resumed by drive(), as trine's own are.
+template <class P>
+concept Driven = requires {
+  typename P::DrivenByTrine;
+};
+
+}  // namespace trine::coroutine
+
+namespace trine {
+
+/// What a waiting member of a primitive returns on coroutines: `co_await` it, once, in any coroutine.
+///
+/// The operation was tried when this was made. If it was done, awaiting does not suspend, and nothing was allocated (but for
+/// every 256th in a row, after which others run: a coroutine that never has to wait does not keep the thread). If not, the
+/// coroutine sleeps in the frame that it has. It goes on where it was: on the Scheduler that ran it, never inside the
+/// call that woke it; or by the executor that it named (see on()). Coroutines are served in the order in which they began
+/// to wait. One that is destroyed while it waits has not waited: nothing is lost, nothing is taken.
+///
+/// One that is not awaited ends the program: a lock that is not awaited is not locked, and std::scoped_lock would not tell.
+template <class R>
+class [[nodiscard]] Awaiting {
+ public:
+  using Result = R;
+
+  /// Holds the result of an operation that is done.
+  template <class O>
+  explicit Awaiting(std::in_place_t, O& done) : value_(done.result()), stage_(Stage::done) {}
+
+  /// Holds what `make()` returns.
+  template <class F>
+  Awaiting(coroutine::Made, F make) : value_(make()), stage_(Stage::done) {}
+
+  /// Holds a P that was made of the arguments, and is not done.
+  template <class P, class... A>
+  explicit Awaiting(std::in_place_type_t<P>, A&&... arguments) : stage_(Stage::inside) {
+    if constexpr (sizeof(P) <= sizeof(room_) && alignof(P) <= alignment) {
+      pending_ = ::new (static_cast<void*>(room_)) P(std::forward<A>(arguments)...);
+    } else {
+      pending_ = new P(std::forward<A>(arguments)...);
+      stage_ = Stage::outside;
+    }
+  }
+  Awaiting(const Awaiting&) = delete;
+  Awaiting& operator=(const Awaiting&) = delete;
+
+  ~Awaiting() {
+    if (!awaited_) [[unlikely]]
+      forgotten();
+    if (stage_ <= Stage::hopping) {
+      if (stage_ == Stage::hopping) delete hop_;
+      std::destroy_at(&value_);
+    } else if (stage_ == Stage::inside) {
+      std::destroy_at(pending_);
+    } else {
+      delete pending_;
+    }
+  }
+
+  bool await_ready() noexcept {
+    awaited_ = true;
+    return stage_ == Stage::done && --coroutine::here().waits >= 0;
+  }
+
+  template <class P>
+  bool await_suspend(std::coroutine_handle<P> coroutine) {
+    if (stage_ == Stage::done) return let_others_run(coroutine);
+    return pending_->suspend(coroutine, nullptr, coroutine::Driven<P>);
+  }
+
+  R await_resume() {
+    if (stage_ <= Stage::hopping) [[likely]]
+      return std::move(value_);
+    return pending_->take();
+  }
+
+  /// For on(): as await_suspend(), to be resumed by `resumer`.
+  bool suspend(std::coroutine_handle<> coroutine, coroutine::Resumer& resumer) {
+    if (stage_ == Stage::done) return false;
+    return pending_->suspend(coroutine, &resumer, false);
+  }
+
+ private:
+  // It is done, it is done and lets others run; or what waits for the result is in here, or on the heap.
+  enum class Stage : std::uint8_t { done, hopping, inside, outside };
+
+  // What a wait takes beside its operation, and room for the operations of the primitives; others are allocated.
+  static constexpr std::size_t overhead = sizeof(coroutine::One<coroutine::Smallest>) - sizeof(coroutine::Smallest);
+  static constexpr std::size_t room = overhead + 32;
+  static constexpr std::size_t alignment = std::max(alignof(R), alignof(void*));
+
+  [[noreturn, gnu::cold, gnu::noinline]] static void forgotten() noexcept {
+    std::fputs("trine: an operation on coroutines was not awaited: co_await it\n", stderr);
+    std::terminate();
+  }
+
+  // It has waited for nothing many times: those who wait in the scheduler's line are to run as well.
+  [[gnu::cold, gnu::noinline]] bool let_others_run(std::coroutine_handle<> coroutine) {
+    Scheduler* const scheduler = coroutine::here().scheduler;
+    if (scheduler == nullptr) return false;
+    hop_ = new coroutine::Hop(*scheduler);
+    stage_ = Stage::hopping;
+    hop_->await_suspend(coroutine);
+    return true;
+  }
+
+  union {
+    R value_;
+    alignas(alignment) std::byte room_[std::max(room, sizeof(R) + overhead + 24)];
+  };
+  union {
+    coroutine::Hop* hop_;             // when it is done
+    coroutine::Pending<R>* pending_;  // until it is
+  };
+  Stage stage_;
+  bool awaited_ = false;
+};
+
+namespace coroutine {
+
+// Takes the operation by value: then its address is not known outside, and on the fast path it never exists in memory.
+template <class O>
+[[gnu::noinline]] Awaiting<typename O::Result> await_later(O operation, const Until& until) {
+  return Awaiting<typename O::Result>(std::in_place_type<One<O>>, std::move(operation), until);
+}
+
+/// Tries the operation; returns its result, or what waits for it.
+template <class O>
+Awaiting<typename O::Result> await(O operation, const Until& until) {
+  if (operation.attempt()) [[likely]]
+    return Awaiting<typename O::Result>(std::in_place, operation);
+  return await_later(std::move(operation), until);
+}
+
+}  // namespace coroutine
+}  // namespace trine

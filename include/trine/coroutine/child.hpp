@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <atomic>
+#include <coroutine>
+#include <exception>
+#include <memory>
+#include <stop_token>
+#include <utility>
+
+#include <trine/coroutine/task.hpp>
+
+namespace trine::coroutine {
+
+void poke(Scheduler& scheduler) noexcept;
+
+/// A task that runs by the side of the one to which this belongs, which waits for its end.
+template <class T, class B>
+class Child final : public Root, private Ready {
+ public:
+  explicit Child(Task<T, B> task, std::stop_token cancel = {})
+      : Root(std::move(cancel)), Ready(perform), task_(std::in_place, std::move(task)), coroutine_(task_->begin()) {}
+  ~Child() {
+    if (scheduler_ != nullptr && ended_.load(std::memory_order_acquire) == 0) take_back_from(*scheduler_, *this);
+  }
+
+  void start(Scheduler& scheduler) noexcept {
+    scheduler_ = &scheduler;
+    post_to(scheduler, *this);
+  }
+
+  [[nodiscard]] Ended<B> end_op() noexcept { return {&ended_}; }
+  [[nodiscard]] bool finished() const noexcept { return ended_.load(std::memory_order_acquire) != 0; }
+  /// Whether it came to its end, and was not cancelled.
+  [[nodiscard]] bool completed() const noexcept {
+    return ended_.load(std::memory_order_acquire) == Ended<B>::completed_itself;
+  }
+
+  T take() { return task_->take(); }
+
+ private:
+  static void perform(Ready& item) {
+    Child& self = static_cast<Child&>(item);
+    if (self.cancel().stop_requested()) return self.cancelled();
+    Here& at = here();
+    Root* const outer = std::exchange(at.root, &self);
+    drive(self.coroutine_);
+    at.root = outer;
+  }
+
+  void ended() noexcept override { finish(Ended<B>::completed_itself); }
+
+  void cancelled() noexcept override {
+    task_.reset();
+    finish(Ended<B>::was_cancelled);
+  }
+
+  // Who waits for the end may destroy this at once.
+  void finish(std::uint32_t how) noexcept {
+    Scheduler& scheduler = *scheduler_;
+    set_for_good(ended_, how);
+    poke(scheduler);
+  }
+
+  Scheduler* scheduler_ = nullptr;
+  Table::Word ended_{0};
+  std::optional<Task<T, B>> task_;
+  std::coroutine_handle<> coroutine_;
+};
+
+/// A task that nobody waits for: the scheduler has it in a list, and it destroys itself at its end.
+class Spawned : public Root, public Ready {
+ public:
+  virtual ~Spawned() {
+    if (gone_ != nullptr) gone_->store(true, std::memory_order_release);
+  }
+
+  /// Sets `gone` when this is destroyed.
+  void tell(std::atomic<bool>* gone) noexcept { gone_ = gone; }
+
+  Spawned* after = nullptr;
+  Spawned* before = nullptr;
+
+ protected:
+  Spawned(Scheduler& scheduler, std::coroutine_handle<> coroutine) noexcept
+      : Ready(perform), scheduler_(scheduler), coroutine_(coroutine) {}
+
+  Scheduler& scheduler_;
+
+ private:
+  static void perform(Ready& item) {
+    Spawned& self = static_cast<Spawned&>(item);
+    Here& at = here();
+    Root* const outer = std::exchange(at.root, &self);
+    drive(self.coroutine_);
+    at.root = outer;
+  }
+
+  void cancelled() noexcept override {}
+
+  std::coroutine_handle<> coroutine_;
+  std::atomic<bool>* gone_ = nullptr;
+};
+
+/// Takes a spawned task that has ended, or is destroyed, out of its scheduler's list.
+void end_of(Scheduler& scheduler, Spawned& spawned, std::exception_ptr failure) noexcept;
+
+template <class T, class B>
+class Detached final : public Spawned {
+ public:
+  Detached(Scheduler& scheduler, Task<T, B> task) : Detached(scheduler, std::move(task), std::coroutine_handle<>()) {}
+
+ private:
+  Detached(Scheduler& scheduler, Task<T, B>&& task, std::coroutine_handle<> /*begun*/)
+      : Spawned(scheduler, task.begin()), task_(std::move(task)) {}
+
+  void ended() noexcept override {
+    std::exception_ptr failure;
+    try {
+      (void)task_.take();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    Scheduler& scheduler = scheduler_;
+    // The frame is destroyed before the task counts as ended.
+    end_of(scheduler, *this, std::move(failure));
+  }
+
+  Task<T, B> task_;
+};
+
+}  // namespace trine::coroutine

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What a thread knows about the coroutines that it runs.
+#pragma once
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <stop_token>
+#include <utility>
+#include <vector>
+
+#include <trine/coroutine/ready.hpp>
+#include <trine/coroutine/wait_table.hpp>
+#include <trine/os/futex.hpp>
+
+namespace trine {
+class Scheduler;
+}
+
+namespace trine::coroutine {
+
+class Root;
+
+/// The table in which all coroutines of the program wait.
+struct Everywhere {
+  using Os = os::PrivateFutex;
+  static constexpr std::size_t bucket_bits = 12;
+  static WaitTable<Everywhere>::Batch*& batch() noexcept;
+  static void delivered() noexcept;
+  static std::uintptr_t address(const Os::Word& word) noexcept { return reinterpret_cast<std::uintptr_t>(&word); }
+};
+using Table = WaitTable<Everywhere>;
+
+inline Table& table() noexcept {
+  static constinit Table waiting;
+  return waiting;
+}
+
+/// How coroutines sleep on words: as an `Os` for those parts of Blocking that only wake.
+struct Words : os::Native {
+  static void wake(Word& word, std::uint32_t count) noexcept { table().wake(word, count); }
+  // A fence in other threads costs more than what it would save.
+  static constexpr bool fences_others() noexcept { return false; }
+  static void fence_others() noexcept {}
+};
+
+struct Here {
+  Scheduler* scheduler = nullptr;  // which runs on this thread
+  Root* root = nullptr;            // the task that runs on this thread
+  std::coroutine_handle<> next;    // which goes on when the running one suspends
+  Table::Batch* batch = nullptr;   // sleepers that this thread has in hand
+  Ready* orphans = nullptr;        // coroutines that this thread woke and nobody else resumes, in order
+  Ready* last_orphan = nullptr;
+  bool resuming_orphans = false;
+  int waits = 0;  // how many more waits of the running coroutine may be over at once
+};
+
+inline constinit thread_local Here this_thread;
+
+inline Here& here() noexcept { return this_thread; }
+
+inline Table::Batch*& Everywhere::batch() noexcept { return here().batch; }
+
+/// Resumes the coroutines that have no scheduler: after the waker's own work, and one after the other.
+inline void Everywhere::delivered() noexcept {
+  Here& at = here();
+  if (at.orphans == nullptr || std::exchange(at.resuming_orphans, true)) return;
+  while (Ready* const orphan = at.orphans) {
+    at.orphans = std::exchange(orphan->next, nullptr);
+    orphan->run(*orphan);
+  }
+  at.resuming_orphans = false;
+}
+
+/// After so many waits that were over at once a coroutine lets the others of its scheduler run.
+inline constexpr int most_waits = 256;
+
+/// Resumes a coroutine, and then the one that it named to go on, and so forth: however deep tasks await each other, and in
+/// whichever way they are compiled, the stack does not grow.
+inline void drive(std::coroutine_handle<> coroutine) {
+  Here& at = here();
+  do {
+    at.next = nullptr;
+    coroutine.resume();
+    coroutine = std::exchange(at.next, nullptr);
+  } while (coroutine);
+}
+
+/// Numbers for those tasks that own something: under 2^30, each used once at a time.
+class Numbers {
+ public:
+  static std::uint32_t take() {
+    const Hold hold;
+    auto& spare = numbers().spare;
+    if (spare.empty()) return ++numbers().last;
+    const std::uint32_t number = spare.back();
+    spare.pop_back();
+    return number;
+  }
+
+  static void give_back(std::uint32_t number) {
+    const Hold hold;
+    numbers().spare.push_back(number);
+  }
+
+ private:
+  struct State {
+    Blocking<os::PrivateFutex>::ShortLock gate;
+    std::vector<std::uint32_t> spare;
+    std::uint32_t last = 0;
+  };
+  // Never destroyed: threads may run while the program ends.
+  static State& numbers() {
+    static State& state = *new State;
+    return state;
+  }
+  struct Hold {
+    Hold() { numbers().gate.lock(); }
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+    ~Hold() { numbers().gate.unlock(); }
+  };
+};
+
+/// A number of one's own for as long as this lives; taken when it is asked for.
+class OwnNumber {
+ public:
+  OwnNumber() = default;
+  OwnNumber(const OwnNumber&) = delete;
+  OwnNumber& operator=(const OwnNumber&) = delete;
+  ~OwnNumber() {
+    if (number_ != 0) Numbers::give_back(number_);
+  }
+  std::uint32_t get() {
+    if (number_ == 0) [[unlikely]]
+      number_ = Numbers::take();
+    return number_;
+  }
+
+ private:
+  std::uint32_t number_ = 0;
+};
+
+/// A task that no other task awaits: it was spawned. It and the tasks that it awaits, one within the other, are one owner.
+class Root {
+ public:
+  explicit Root(std::stop_token cancel = {}) noexcept : cancel_(std::move(cancel)) {}
+  Root(const Root&) = delete;
+  Root& operator=(const Root&) = delete;
+
+  /// Its coroutine has come to its end and stands there. Destroys this.
+  virtual void ended() noexcept = 0;
+
+  /// It was asked to end, and is suspended: destroys its coroutine and this.
+  virtual void cancelled() noexcept = 0;
+
+  /// Stopped when it is to end at its next wait that would suspend it.
+  [[nodiscard]] const std::stop_token& cancel() const noexcept { return cancel_; }
+
+  [[nodiscard]] std::uint32_t number() { return number_.get(); }
+
+ protected:
+  ~Root() = default;
+
+ private:
+  std::stop_token cancel_;
+  OwnNumber number_;
+};
+
+/// Who is running: the number of the task, or of the thread where there is none.
+inline std::uint32_t self() {
+  if (Root* const root = here().root) return root->number();
+  static thread_local OwnNumber of_thread;
+  return of_thread.get();
+}
+
+}  // namespace trine::coroutine

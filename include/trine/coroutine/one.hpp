@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <thread>
+#include <tuple>
+#include <utility>
+
+#include <trine/backend.hpp>
+#include <trine/coroutine/waiting.hpp>
+
+namespace trine::coroutine {
+
+/// What an awaitable of an R holds when it was not done at once.
+template <class R>
+class Pending {
+ public:
+  Pending() = default;
+  Pending(const Pending&) = delete;
+  Pending& operator=(const Pending&) = delete;
+  virtual ~Pending() = default;
+
+  /// false: it is done. `task`: the coroutine is one of ours, resumed by drive().
+  virtual bool suspend(std::coroutine_handle<> coroutine, Resumer* resumer, bool task) = 0;
+  virtual R take() = 0;
+};
+
+/// Whether the wait for an operation goes on though its task was cancelled.
+template <class O>
+inline constexpr bool shielded = requires {
+  typename O::Shielded;
+};
+
+/// The wait for one operation. Only who took its node out of the table touches it.
+template <class O>
+class One final : public Pending<typename O::Result>, private Waiting {
+ public:
+  using R = typename O::Result;
+
+  One(O&& operation, const Until& until) : operation_(std::move(operation)) {
+    node_.sleeper = this;
+    shielded_ = shielded<O>;
+    set_limit(until);
+  }
+  ~One() override {
+    abandon();
+    // A result that nobody fetched: a guard or a permit goes back.
+    if (over_ && !taken_ && !failure_) {
+      try {
+        (void)operation_.result();
+      } catch (...) {
+        // An error of the operation, which nobody asked for either.
+      }
+    }
+  }
+
+  bool suspend(std::coroutine_handle<> coroutine, Resumer* resumer, bool) override { return start(coroutine, resumer); }
+
+  R take() override {
+    awake();
+    taken_ = true;
+    if (failure_) std::rethrow_exception(std::move(failure_));
+    return operation_.result();
+  }
+
+ private:
+  using Placed = Table::Placed;
+
+  bool rouse() noexcept override {
+    try {
+      const auto sleep = operation_.announce();
+      over_ = sleep.needless();
+      if (!over_) node_.sleep = sleep;
+    } catch (...) {
+      fail();
+      pass_on();
+    }
+    return over_;
+  }
+
+  Placed settle(Table& in, bool front) noexcept override {
+    return in.enqueue(node_, front, this->may_be_called_off_, *this);
+  }
+
+  void call_off() noexcept override {
+    // Sequentially consistent: see Table::enqueue.
+    this->state_.fetch_or(this->calling_off, std::memory_order_seq_cst);
+    while (node_.word.load(std::memory_order_seq_cst) != nullptr) {
+      if (table().remove(node_)) return deliver();
+    }
+  }
+
+  bool leave() noexcept override {
+    left_ = true;
+    try {
+      if (operation_.attempt()) {
+        left_ = false;
+        over_ = true;
+      } else {
+        over_ = operation_.give_up();
+      }
+    } catch (...) {
+      fail();
+    }
+    if (left_) pass_on();
+    if (!over_) disarm();
+    while (!over_ && !rouse()) {
+      if (settle(table(), true) == Placed::asleep) return false;
+    }
+    return true;
+  }
+
+  bool seize() noexcept override { return table().remove(node_); }
+
+  void give_all_up() noexcept override {
+    try {
+      // One that can't leave yet will not: nobody is there any more for whom it could go on.
+      operation_.give_up();
+    } catch (...) {
+    }
+    taken_ = true;
+    pass_on();
+  }
+
+  // The wake that came to this one, if any did, was somebody's.
+  void pass_on() noexcept {
+    if (node_.sleep.word != nullptr) table().wake(*node_.sleep.word, 1);
+  }
+
+  void fail() noexcept {
+    failure_ = std::current_exception();
+    over_ = true;
+  }
+
+  Table::Node node_;
+  O operation_;
+  bool taken_ = false;
+};
+
+}  // namespace trine::coroutine

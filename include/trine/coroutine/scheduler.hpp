@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <stdexcept>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <trine/coroutine/child.hpp>
+#include <trine/coroutine/watched.hpp>
+#include <trine/os/word_watch.hpp>
+#include <trine/spin.hpp>
+#include <trine/task.hpp>
+
+namespace trine {
+
+struct coroutines;
+
+/// Runs coroutines, on the thread that calls run() and on as many more as it is told to have.
+///
+///     trine::Scheduler scheduler;
+///     scheduler.spawn(producer(queue));
+///     scheduler.spawn(consumer(queue));
+///     scheduler.run();
+///
+/// A coroutine that is woken, from any thread, goes to the end of the scheduler's line, and is resumed when those before it
+/// have run: never inside the call that woke it, and never while another coroutine is on the stack. (The destructor of a
+/// TaskGroup that was not joined runs others meanwhile; it can't do otherwise.) With one thread the coroutines of a
+/// scheduler
+/// never run at the same time; with several they do, all threads take from one line, and a coroutine goes on on any of them.
+/// Threads that have nothing to do look on for a moment and then sleep; those that work look at timers and watched words
+/// every few dozen steps.
+/// spawn(), post() and stop() may be called from any thread, at any time; what was done before them is visible to what runs
+/// because of them. They take constant time, a timer takes logarithmic time.
+/// Lifetime: it may be destroyed when no run() is in progress. Tasks that have not ended are destroyed where they wait, the
+/// latest first: they are taken off the objects for which they wait, and nothing is lost.
+class Scheduler {
+ public:
+  /// Throws std::invalid_argument if there are no threads.
+  explicit Scheduler(unsigned threads = 1) : threads_(threads), several_(threads > 1) {
+    if (threads == 0) throw std::invalid_argument("trine: Scheduler: threads must be positive");
+  }
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+  ~Scheduler();
+
+  /// Runs what is there until no task is left, or until stop(). May be called again. Throws the first exception that left a
+  /// spawned task or a posted function, once no task is left; std::logic_error if the calling thread runs a scheduler.
+  void run();
+
+  /// Runs a task, and what else is there, until that task has ended; returns what it returned or throws what it threw.
+  /// Others may be left: the next run() goes on with them. stop() does not end it.
+  template <class T, class B>
+  T run(Task<T, B> task) {
+    coroutine::Child<T, B> main(std::move(task));
+    main.start(*this);
+    run_until([&main] { return main.finished(); });
+    return main.take();
+  }
+
+  /// Begins a task, at the end of the line. What it returns is ignored; an exception comes out of run(). `gone` is set when
+  /// the task and all that belongs to it is gone.
+  template <class T, class B>
+  void spawn(Task<T, B> task, std::atomic<bool>* gone = nullptr) {
+    auto spawned = std::make_unique<coroutine::Detached<T, B>>(*this, std::move(task));
+    spawned->tell(gone);
+    enlist(*spawned);
+    post(static_cast<coroutine::Ready&>(*spawned.release()));
+  }
+
+  /// Calls a function on a thread of this scheduler, at the end of the line. run() waits for it as for a task.
+  template <class F, class B = coroutines>
+  requires std::is_invocable_v < std::decay_t<F>
+  & > void post(F&& function);
+
+  /// A coroutine that awaits this lets the others run, and goes on at the end of this scheduler's line, whichever it came
+  /// from.
+  [[nodiscard]] auto hop() noexcept { return coroutine::Hop(*this); }
+
+  /// Waits for a time: true, or false when the limit's token was stopped before. Only for coroutines.
+  [[nodiscard]] Awaiting<bool> sleep(const Until& until);
+
+  /// Awaits an operation of an object of `threads`, or of another backend whose callers sleep in the system, while the
+  /// thread
+  /// goes on with other coroutines; no thread is started for it. Returns the operation's result. The object must not care
+  /// which thread waits: a RecursiveLock, or a Lock of a backend that knows owners, is refused by the compiler. Looking at n
+  /// watched operations takes n steps, each time that the scheduler has run a few dozen coroutines or has slept.
+  template <coroutine::Watchable O>
+  [[nodiscard]] Awaiting<typename O::Result> watch(O operation, const Until& until = Until::forever()) {
+    return coroutine::await(watch_op(std::move(operation)), until);
+  }
+
+  /// The same as an operation, for select().
+  template <coroutine::Watchable O>
+  [[nodiscard]] auto watch_op(O operation) {
+    return coroutine::Watched<O, coroutines>(*this, std::move(operation));
+  }
+
+  /// Ends run(), when what runs at this moment has suspended. The tasks stay where they are.
+  void stop() noexcept {
+    stopping_.store(true, std::memory_order_relaxed);
+    flag_.wake_all();
+  }
+
+  /// The scheduler that runs on the calling thread, or nullptr.
+  [[nodiscard]] static Scheduler* current() noexcept { return coroutine::here().scheduler; }
+
+  /// Runs what is there until `enough()`: for those that must wait where they can't await, on a thread of this scheduler.
+  template <class Enough>
+  void work(Enough enough);
+
+ private:
+  friend void coroutine::post_to(Scheduler&, coroutine::Ready&) noexcept;
+  friend bool coroutine::take_back_from(Scheduler&, coroutine::Ready&) noexcept;
+  friend void coroutine::add_timer(Scheduler&, coroutine::Timer&, coroutine::Timer::TimePoint);
+  friend void coroutine::remove_timer(Scheduler&, coroutine::Timer&) noexcept;
+  friend Scheduler& coroutine::timekeeper();
+  friend void coroutine::poke(Scheduler&) noexcept;
+  friend void coroutine::end_of(Scheduler&, coroutine::Spawned&, std::exception_ptr) noexcept;
+  friend coroutine::WatchList& coroutine::watch_list_of(Scheduler&) noexcept;
+  friend void coroutine::rouse_all(Scheduler&) noexcept;
+
+  using Threads = Blocking<os::PrivateFutex>;
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  struct Hold {
+    explicit Hold(Threads::ShortLock& locked) : gate(locked) { gate.lock(); }
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+    ~Hold() { gate.unlock(); }
+    Threads::ShortLock& gate;
+  };
+
+  // With one thread its own coroutines stand in a line of their own, which needs no lock.
+  [[nodiscard]] bool mine() const noexcept { return !several_ && coroutine::here().scheduler == this; }
+
+  void post(coroutine::Ready& item) noexcept {
+    if (mine()) [[likely]]
+      return line_.append(item);
+    post_from_outside(item);
+  }
+  void post_from_outside(coroutine::Ready& item) noexcept;
+  coroutine::Ready* next() noexcept;
+  void fetch() noexcept;
+
+  [[nodiscard]] bool has_work() const noexcept { return !line_.empty() || arrived_.load(std::memory_order_relaxed) != 0; }
+  [[nodiscard]] bool no_task_left() const noexcept { return live_.load(std::memory_order_acquire) == 0 && !has_work(); }
+
+  void enlist(coroutine::Spawned& spawned) noexcept;
+  void unlist(coroutine::Spawned& spawned) noexcept;
+  void fail_with(std::exception_ptr failure) noexcept;
+
+  template <class Enough>
+  void run_until(Enough enough);
+  template <class Enough>
+  void idle(Enough& enough);
+  template <class Enough>
+  bool look_on(Enough& enough);
+  void tend();
+
+  const unsigned threads_;
+  const bool several_;
+  coroutine::ReadyList line_;              // of the one thread
+  Threads::ShortLock gate_;                // guards the following three
+  coroutine::ReadyList inbox_;             // from outside; with several threads, all there is
+  coroutine::Spawned* spawned_ = nullptr;  // the latest first
+  std::exception_ptr failure_;
+  std::atomic<std::size_t> arrived_{0};  // how many are in the inbox; written with the gate held
+  std::atomic<std::size_t> live_{0};     // spawned tasks that have not ended
+  std::atomic<bool> stopping_{false};
+  Threads::Flag flag_;  // "a thread sleeps"
+  coroutine::Timers timers_;
+  coroutine::WatchList watched_;
+};
+
+}  // namespace trine
+
+#include <trine/coroutine/scheduling.hpp>

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// How a Scheduler does what scheduler.hpp says; included by that.
+#pragma once
+
+#include <trine/coroutine/scheduler.hpp>
+
+namespace trine {
+
+template <class F, class B>
+requires std::is_invocable_v < std::decay_t<F>
+& > void Scheduler::post(F&& function) {
+  const auto call = [](std::decay_t<F> posted) -> Task<void, B> {
+    posted();
+    co_return;
+  };
+  spawn(call(std::forward<F>(function)));
+}
+
+namespace coroutine {
+
+/// Never done, so that its limit decides.
+class Asleep {
+ public:
+  using Backend = coroutines;
+  using Result = bool;
+  static constexpr bool selectable = true;
+
+  explicit Asleep(std::stop_token stop) noexcept : stop_(std::move(stop)) {}
+  Asleep(Asleep&& other) noexcept : stop_(std::move(other.stop_)) {}
+
+  static bool attempt() noexcept { return false; }
+  Sleep<Table::Word> announce() noexcept { return {&word_, 0}; }
+  static bool give_up() noexcept { return true; }
+  bool result() const noexcept { return !stop_.stop_requested(); }
+
+ private:
+  std::stop_token stop_;
+  Table::Word word_{0};
+};
+
+}  // namespace coroutine
+
+inline Awaiting<bool> Scheduler::sleep(const Until& until) {
+  return coroutine::await(coroutine::Asleep(until.stop_token()), until);
+}
+
+inline void Scheduler::post_from_outside(coroutine::Ready& item) noexcept {
+  {
+    const Hold hold(gate_);
+    inbox_.append(item);
+    arrived_.store(arrived_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+  flag_.wake(1);
+}
+
+inline coroutine::Ready* Scheduler::next() noexcept {
+  if (!several_) {
+    if (line_.empty() && arrived_.load(std::memory_order_relaxed) != 0) fetch();
+    return line_.take();
+  }
+  if (arrived_.load(std::memory_order_relaxed) == 0) return nullptr;
+  const Hold hold(gate_);
+  coroutine::Ready* const item = inbox_.take();
+  if (item != nullptr) arrived_.store(arrived_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+  return item;
+}
+
+// Puts what came from outside at the end of the line.
+inline void Scheduler::fetch() noexcept {
+  const Hold hold(gate_);
+  line_.splice(inbox_);
+  arrived_.store(0, std::memory_order_relaxed);
+}
+
+inline void Scheduler::enlist(coroutine::Spawned& spawned) noexcept {
+  live_.fetch_add(1, std::memory_order_relaxed);
+  const Hold hold(gate_);
+  spawned.after = spawned_;
+  if (spawned_ != nullptr) spawned_->before = &spawned;
+  spawned_ = &spawned;
+}
+
+inline void Scheduler::unlist(coroutine::Spawned& spawned) noexcept {
+  const Hold hold(gate_);
+  (spawned.before != nullptr ? spawned.before->after : spawned_) = spawned.after;
+  if (spawned.after != nullptr) spawned.after->before = spawned.before;
+}
+
+inline void Scheduler::fail_with(std::exception_ptr failure) noexcept {
+  const Hold hold(gate_);
+  if (!failure_) failure_ = std::move(failure);
+}
+
+inline void Scheduler::tend() {
+  if (!several_ && arrived_.load(std::memory_order_relaxed) != 0) fetch();
+  timers_.fire_due();
+  if (watched_.look(false) && several_) flag_.wake(1);
+}
+
+template <class Enough>
+void Scheduler::work(Enough enough) {
+  static constexpr int steps = 61;
+  coroutine::Here& at = coroutine::here();
+  for (;;) {
+    for (int step = 0; step < steps; ++step) {
+      if (enough()) return;
+      coroutine::Ready* const item = next();
+      if (item == nullptr) break;
+      at.waits = coroutine::most_waits;
+      item->run(*item);
+    }
+    tend();
+    if (!has_work()) idle(enough);
+  }
+}
+
+/// Whether there is something to do before it sleeps.
+template <class Enough>
+bool Scheduler::look_on(Enough& enough) {
+  return has_work() || enough() || timers_.due() || watched_.changed();
+}
+
+template <class Enough>
+void Scheduler::idle(Enough& enough) {
+  Spin<os::PrivateFutex> spin;
+  while (spin.again()) {
+    if (has_work() || enough() || watched_.changed() || (spin.slow() && timers_.due())) return;
+  }
+  const auto raised = flag_.raise();
+  std::vector<os::WatchedWord> words{{raised.word, raised.value, false}};
+  watched_.collect(words);
+  if (look_on(enough)) return;
+  os::sleep_on_any(words, timers_.next());
+  // The wake that came to this thread lowered the flag; there may be others that sleep, and more work than for one.
+  if (several_) {
+    flag_.keep_raised();
+    if (arrived_.load(std::memory_order_relaxed) > 1) flag_.wake(1);
+  }
+  // A wake of a watched word may have been meant for any of them, and may have left the word as it was.
+  watched_.look(true);
+}
+
+template <class Enough>
+void Scheduler::run_until(Enough enough) {
+  coroutine::Here& at = coroutine::here();
+  if (at.scheduler != nullptr) throw std::logic_error("trine: Scheduler::run: the calling thread runs a scheduler");
+  std::atomic<bool> over{false};
+  std::vector<std::thread> helpers;
+  struct Leave {
+    ~Leave() {
+      over.store(true, std::memory_order_relaxed);
+      scheduler.flag_.wake_all();
+      for (std::thread& helper : helpers) helper.join();
+      here.scheduler = nullptr;
+    }
+    Scheduler& scheduler;
+    coroutine::Here& here;
+    std::atomic<bool>& over;
+    std::vector<std::thread>& helpers;
+  };
+  at.scheduler = this;
+  const Leave leave{*this, at, over, helpers};
+  for (unsigned i = 1; i < threads_; ++i) {
+    helpers.emplace_back([this, &over] {
+      coroutine::here().scheduler = this;
+      work([&over] { return over.load(std::memory_order_relaxed); });
+      coroutine::here().scheduler = nullptr;
+    });
+  }
+  work(enough);
+}
+
+inline void Scheduler::run() {
+  run_until([this] { return stopping_.load(std::memory_order_relaxed) || no_task_left(); });
+  stopping_.store(false, std::memory_order_relaxed);
+  std::exception_ptr failure;
+  if (live_.load(std::memory_order_acquire) == 0) {
+    const Hold hold(gate_);
+    failure = std::exchange(failure_, nullptr);
+  }
+  if (failure) std::rethrow_exception(failure);
+}
+
+inline Scheduler::~Scheduler() {
+  while (spawned_ != nullptr) {
+    coroutine::Spawned* const latest = spawned_;
+    unlist(*latest);
+    if (latest->listed()) coroutine::take_back_from(*this, *latest);
+    delete latest;
+  }
+  if (!failure_) return;
+  try {
+    std::rethrow_exception(failure_);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "trine: Scheduler: a task failed, and nobody saw it: %s\n", e.what());
+  } catch (...) {
+    std::fprintf(stderr, "trine: Scheduler: a task failed, and nobody saw it\n");
+  }
+}
+
+namespace coroutine {
+
+inline void post_to(Scheduler& scheduler, Ready& item) noexcept { scheduler.post(item); }
+
+inline bool take_back_from(Scheduler& scheduler, Ready& item) noexcept {
+  const Scheduler::Hold hold(scheduler.gate_);
+  if (!item.listed()) return false;
+  ReadyList::remove(item);
+  // With one thread the number may stay too high: it will fetch in vain.
+  if (scheduler.several_) scheduler.arrived_.fetch_sub(1, std::memory_order_relaxed);
+  return true;
+}
+
+inline void add_timer(Scheduler& scheduler, Timer& timer, Timer::TimePoint at) {
+  const bool earlier = at < scheduler.timers_.next();
+  scheduler.timers_.add(timer, at);
+  if (earlier && !scheduler.mine()) scheduler.flag_.wake_all();
+}
+
+inline void remove_timer(Scheduler& scheduler, Timer& timer) noexcept { scheduler.timers_.remove(timer); }
+
+inline void poke(Scheduler& scheduler) noexcept {
+  if (!scheduler.mine()) scheduler.flag_.wake_all();
+}
+
+inline void end_of(Scheduler& scheduler, Spawned& spawned, std::exception_ptr failure) noexcept {
+  if (failure) scheduler.fail_with(std::move(failure));
+  scheduler.unlist(spawned);
+  delete &spawned;
+  // Release: pairs with the acquire of run(), which returns when this was the last.
+  if (scheduler.live_.fetch_sub(1, std::memory_order_acq_rel) == 1) poke(scheduler);
+}
+
+inline WatchList& watch_list_of(Scheduler& scheduler) noexcept { return scheduler.watched_; }
+
+inline void rouse_all(Scheduler& scheduler) noexcept {
+  if (!scheduler.mine()) scheduler.flag_.wake_all();
+}
+
+// Destroyed when the program ends, with its thread.
+inline Scheduler& timekeeper() {
+  struct Keeper {
+    Keeper()
+        : thread([this](const std::stop_token& stop) {
+            here().scheduler = &scheduler;
+            const std::stop_callback wake(stop, [this] { scheduler.flag_.wake_all(); });
+            scheduler.work([&stop] { return stop.stop_requested(); });
+          }) {}
+    Scheduler scheduler;
+    std::jthread thread;
+  };
+  static Keeper keeper;
+  return keeper.scheduler;
+}
+
+}  // namespace coroutine
+}  // namespace trine

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <coroutine>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+#include <trine/coroutine/awaiting.hpp>
+#include <trine/task.hpp>
+
+namespace trine {
+
+/// A backend whose waiting members return an Awaiting: coroutines, or one derived from it.
+template <class B>
+concept Suspending = requires {
+  typename B::SuspendsCoroutines;
+};
+
+namespace coroutine {
+
+/// The end of a task that somebody waits for, as an operation.
+template <class B>
+struct Ended {
+  using Backend = B;
+  using Result = bool;
+  static constexpr bool selectable = true;
+
+  bool attempt() noexcept { return word->load(std::memory_order_acquire) != 0; }
+  Sleep<Table::Word> announce() noexcept {
+    if (attempt()) return {};
+    return {word, 0};
+  }
+  bool give_up() noexcept { return true; }
+  bool result() const noexcept { return word->load(std::memory_order_acquire) != 0; }
+
+  /// Whether it came to its end itself, and was not cancelled.
+  [[nodiscard]] bool completed() const noexcept { return word->load(std::memory_order_acquire) == completed_itself; }
+
+  static constexpr std::uint32_t completed_itself = 1;
+  static constexpr std::uint32_t was_cancelled = 2;
+
+  Table::Word* word;
+};
+
+/// Sets a word on which others may sleep; it may be gone at once.
+inline void set_for_good(Table::Word& word, std::uint32_t value) noexcept {
+  word.store(value, std::memory_order_release);
+  table().wake(word, everyone);
+}
+
+/// An awaiter where it is: returned itself by an await_transform(), g++ 12 would copy it.
+template <class A>
+struct Where {
+  A& awaiter;
+
+  bool await_ready() { return awaiter.await_ready(); }
+  template <class P>
+  auto await_suspend(std::coroutine_handle<P> coroutine) {
+    return awaiter.await_suspend(coroutine);
+  }
+  decltype(auto) await_resume() { return awaiter.await_resume(); }
+};
+
+/// A task that a coroutine of another kind awaits: nobody drives that, so the task begins a line of its own.
+class Bridge final : public Root {
+ public:
+  void begin(std::coroutine_handle<> task) {
+    Here& at = here();
+    Root* const outer = std::exchange(at.root, this);
+    drive(task);
+    at.root = outer;
+  }
+  void ended() noexcept override { set_for_good(ended_, 1); }
+  void cancelled() noexcept override {}
+  Table::Word& word() noexcept { return ended_; }
+
+ private:
+  Table::Word ended_{0};
+};
+
+}  // namespace coroutine
+
+/// A Task on coroutines: begun by awaiting it, by run(), TaskGroup::spawn() or Scheduler::spawn(). Awaiting costs no stack,
+/// however many are awaited one after the other or one within the other, in any build.
+template <class T, class B>
+requires Suspending<B>
+class [[nodiscard]] Task<T, B> {
+ public:
+  class promise_type : public task::Outcome<T> {
+   public:
+    using DrivenByTrine = void;
+
+    Task get_return_object() noexcept { return Task(Handle::from_promise(*this)); }
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+
+    /// Names the coroutine that goes on: the one that awaits this.
+    auto final_suspend() const noexcept {
+      struct Final {
+        bool await_ready() const noexcept { return false; }
+        void await_suspend(Handle ended) const noexcept {
+          coroutine::Here& at = coroutine::here();
+          if (const std::coroutine_handle<> waiter = ended.promise().waiter_) {
+            at.next = waiter;
+          } else {
+            at.root->ended();
+          }
+        }
+        void await_resume() const noexcept {}
+      };
+      return Final();
+    }
+
+    template <class A>
+    decltype(auto) await_transform(A&& value) noexcept {
+      static_assert(!task::Lazy<A> || task::Awaitable<A>, "a task is awaited once: co_await std::move(task)");
+      if constexpr (task::Awaiter<std::remove_reference_t<A>>) {
+        return coroutine::Where<std::remove_reference_t<A>>{value};
+      } else if constexpr (requires { std::forward<A>(value).operator co_await(); }) {
+        return std::forward<A>(value).operator co_await();
+      } else if constexpr (task::Awaitable<A>) {
+        return operator co_await(std::forward<A>(value));
+      } else {
+        return task::Ready<A>{std::forward<A>(value)};
+      }
+    }
+
+   private:
+    friend Task;
+
+    std::coroutine_handle<> waiter_;
+    bool begun_ = false;
+  };
+
+  Task(Task&& other) noexcept : handle_(std::exchange(other.handle_, {})) {}
+  Task& operator=(Task&& other) noexcept {
+    Task moved(std::move(other));
+    std::swap(handle_, moved.handle_);
+    return *this;
+  }
+  ~Task() {
+    if (handle_) handle_.destroy();
+  }
+
+  /// Runs it to its end on a scheduler of its own, and returns what it returned or throws what it threw. What other tasks it
+  /// has begun and not waited for is destroyed then. Throws std::logic_error if it was begun before or moved from, or if the
+  /// calling thread is running a scheduler.
+  T run() &&;
+
+  /// A task is awaited once: `co_await std::move(task)`.
+  void operator co_await() & = delete;
+
+  auto operator co_await() && noexcept { return Running(std::move(*this)); }
+
+  /// For those who run tasks: the coroutine, which is to be resumed by drive(), within a Root.
+  [[nodiscard]] std::coroutine_handle<> begin() {
+    if (!handle_ || std::exchange(handle_.promise().begun_, true)) {
+      throw std::logic_error("trine: Task: it was begun before, or moved from");
+    }
+    return handle_;
+  }
+  T take() { return handle_.promise().take(); }
+
+ private:
+  using Handle = std::coroutine_handle<promise_type>;
+
+  class Running {
+   public:
+    explicit Running(Task&& task) noexcept : task_(std::move(task)) {}
+
+    bool await_ready() const noexcept { return false; }
+
+    template <class P>
+    bool await_suspend(std::coroutine_handle<P> waiter) {
+      return suspend(waiter, nullptr, coroutine::Driven<P>);
+    }
+
+    /// As Pending::suspend().
+    bool suspend(std::coroutine_handle<> waiter, coroutine::Resumer* resumer, bool driven) {
+      const std::coroutine_handle<> task = task_.begin();
+      if (driven) {
+        task_.handle_.promise().waiter_ = waiter;
+        coroutine::here().next = task;
+        return true;
+      }
+      other_ = std::make_unique<FromOther>();
+      other_->bridge.begin(task);
+      other_->end.emplace(coroutine::Ended<B>{&other_->bridge.word()}, Until::forever());
+      return other_->end->suspend(waiter, resumer, false);
+    }
+
+    T await_resume() { return task_.take(); }
+
+   private:
+    struct FromOther {
+      coroutine::Bridge bridge;
+      std::optional<coroutine::One<coroutine::Ended<B>>> end;
+    };
+
+    std::unique_ptr<FromOther> other_;
+    Task task_;  // destroyed first: it may be in the bridge
+  };
+
+  explicit Task(Handle handle) noexcept : handle_(handle) {}
+
+  Handle handle_;
+};
+
+}  // namespace trine

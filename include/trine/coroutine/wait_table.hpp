@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include <trine/backend/blocking.hpp>
+#include <trine/sleep.hpp>
+
+namespace trine::coroutine {
+
+/// Who sleeps on which word, where a sleeper is not a thread but an object in a coroutine's frame: FIFO lists in a table
+/// hashed by the word's address. The lists are not in the words, so that a waker touches nothing of an object which its wake
+/// may have freed.
+///
+/// A coroutine suspends once for each wait, so the waker tries for the sleeper, and hands it over to be resumed only when
+/// the
+/// wait is over; one that has to sleep on goes back to the head of its list. Whoever has a sleeper out of the table owns it:
+/// one that waits in a single list is owned by who took its node out; one that waits in several by who set its `owned` bit,
+/// with the lock of one of its lists held.
+///
+/// Rules: no two lists are locked at once; nobody's attempt runs with a list locked; a wake that an attempt makes does not
+/// nest but lengthens the work of the outermost one; after a sleeper was delivered or put back nothing of it is touched.
+///
+/// `P` says what the table is made of: `Os` (as for Blocking), `bucket_bits`, `address(word)`, by which words are told
+/// apart, `batch()`, the calling thread's work in progress, and `delivered()`, which is called when such work is done.
+template <class P>
+class WaitTable {
+ public:
+  using Os = typename P::Os;
+  using Word = typename Os::Word;
+  class Sleeper;
+  struct Batch;
+
+  /// A sleeper's place in a list. The nodes of one word are a ring; the first of each ring is in the chain of its bucket.
+  struct Node {
+    // The word whose list the node is in; nullptr: in none. Written with the list locked.
+    typename Os::template Atomic<Word*> word{nullptr};
+    Node* next = nullptr;
+    Node* previous = nullptr;
+    Node* next_head = nullptr;
+    Sleeper* sleeper = nullptr;
+    Sleep<Word> sleep;  // where the owner last said that it sleeps
+  };
+
+  enum class Placed : std::uint8_t { asleep, changed, called_off };
+
+  /// Someone who waits. The virtual functions are called by its owner.
+  class Sleeper {
+   public:
+    Sleeper() = default;
+    Sleeper(const Sleeper&) = delete;
+    Sleeper& operator=(const Sleeper&) = delete;
+
+    /// Tries: true when the wait is over. Does not throw.
+    virtual bool rouse() noexcept = 0;
+    /// After a rouse() in vain: puts it (back) into its lists, unless a word has changed.
+    virtual Placed settle(WaitTable& table, bool front) noexcept = 0;
+    /// It is over, or called off: hands it over to whom it concerns. The last that its owner does.
+    virtual void deliver() noexcept = 0;
+
+   protected:
+    ~Sleeper() = default;
+
+    static constexpr std::uint32_t calling_off = 1;  // somebody wants it out: a limit came
+    static constexpr std::uint32_t owned = 2;        // in several lists: somebody has it
+    static constexpr std::uint32_t again = 4;        // in several lists: woken while somebody had it
+    static constexpr std::uint32_t handed_over = 8;  // to an executor
+
+    typename Os::template Atomic<std::uint32_t> state_{0};
+    bool several_ = false;            // may be in several lists
+    bool may_be_called_off_ = false;  // somebody may call call_off()
+
+   private:
+    friend WaitTable;
+    friend struct Batch;
+
+    // With a list locked that it is in: whether the caller gets it. If not, the one who has it tries again.
+    bool claim() noexcept {
+      if (!several_) return true;
+      // Acquire: pairs with the release of who last had it and let it go.
+      return (state_.fetch_or(owned | again, std::memory_order_acq_rel) & owned) == 0;
+    }
+
+    Sleeper* after_ = nullptr;  // in a Batch
+  };
+
+  /// What one call of wake() has to do.
+  struct Batch {
+    Sleeper* first = nullptr;  // to be tried, in order
+    Sleeper* last = nullptr;
+    Sleeper* vain = nullptr;  // tried in vain, the latest first
+    Sleeper* over = nullptr;  // to be delivered, in order
+    Sleeper* over_last = nullptr;
+
+    void append(Sleeper& sleeper) noexcept { push(first, last, sleeper); }
+    void finish(Sleeper& sleeper) noexcept { push(over, over_last, sleeper); }
+
+    static Sleeper* take(Sleeper*& list) noexcept {
+      Sleeper* const sleeper = list;
+      if (sleeper != nullptr) list = sleeper->after_;
+      return sleeper;
+    }
+
+    void fail(Sleeper& sleeper) noexcept {
+      sleeper.after_ = vain;
+      vain = &sleeper;
+    }
+
+   private:
+    static void push(Sleeper*& head, Sleeper*& tail, Sleeper& sleeper) noexcept {
+      sleeper.after_ = nullptr;
+      (head != nullptr ? tail->after_ : head) = &sleeper;
+      tail = &sleeper;
+    }
+  };
+
+  /// Puts a node, which is in no list, into that of the word where it sleeps, if the word still holds its value. The waker
+  /// changed the word before it locked the list: it finds the node, or the comparison finds the change.
+  Placed enqueue(Node& node, bool front, bool check_call_off, const Sleeper& sleeper) noexcept {
+    Bucket& bucket = bucket_of(node.sleep.word);
+    const Hold hold(bucket);
+    if (node.sleep.word->load(std::memory_order_relaxed) != node.sleep.value) return Placed::changed;
+    Node** const at = bucket.find(node.sleep.word);
+    bucket.link(at, node, front);
+    if (!check_call_off) {
+      node.word.store(node.sleep.word, std::memory_order_relaxed);
+      return Placed::asleep;
+    }
+    // Sequentially consistent, both: who calls off sets the bit and then looks for the node; one of the two sees the other.
+    node.word.store(node.sleep.word, std::memory_order_seq_cst);
+    if ((sleeper.state_.load(std::memory_order_seq_cst) & Sleeper::calling_off) == 0) return Placed::asleep;
+    bucket.unlink(bucket.find(node.sleep.word), node);
+    return Placed::called_off;
+  }
+
+  /// Takes a node out of its list: false if it was in none, or somebody else was faster.
+  bool remove(Node& node) noexcept {
+    Word* const word = node.word.load(std::memory_order_seq_cst);
+    if (word == nullptr) return false;
+    Bucket& bucket = bucket_of(word);
+    const Hold hold(bucket);
+    if (node.word.load(std::memory_order_relaxed) != word) return false;
+    bucket.unlink(bucket.find(word), node);
+    return true;
+  }
+
+  /// Whether the word still holds the value on which the node, which is in its list, sleeps.
+  bool unchanged(const Node& node) noexcept {
+    const Hold hold(bucket_of(node.sleep.word));
+    return node.sleep.word->load(std::memory_order_relaxed) == node.sleep.value;
+  }
+
+  /// Wakes up to `count` of those who sleep on the word, the longest asleep first: tries for each, and delivers those whose
+  /// wait is over. Uses the word's address alone.
+  void wake(Word& word, std::uint32_t count) noexcept {
+    if (Batch* const outer = P::batch()) {
+      take(word, count, *outer);
+      return;
+    }
+    Batch batch;
+    take(word, count, batch);
+    if (batch.first != nullptr) work(batch);
+  }
+
+ private:
+  static constexpr std::size_t bucket_bits = P::bucket_bits;
+
+  struct alignas(64) Bucket {
+    typename Blocking<Os>::ShortLock gate;
+    Node* heads = nullptr;
+
+    Node** find(const Word* word) noexcept {
+      Node** at = &heads;
+      while (*at != nullptr && (*at)->word.load(std::memory_order_relaxed) != word) at = &(*at)->next_head;
+      return at;
+    }
+
+    // `at`: what find() said of the node's word.
+    void link(Node** at, Node& node, bool front) noexcept {
+      Node* const head = *at;
+      if (head == nullptr) {
+        node.next = node.previous = &node;
+        node.next_head = nullptr;
+        *at = &node;
+        return;
+      }
+      node.next = head;
+      node.previous = head->previous;
+      head->previous->next = &node;
+      head->previous = &node;
+      if (front) {
+        node.next_head = head->next_head;
+        *at = &node;
+      }
+    }
+
+    void unlink(Node** at, Node& node) noexcept {
+      node.word.store(nullptr, std::memory_order_relaxed);
+      if (node.next == &node) {
+        *at = node.next_head;
+        return;
+      }
+      node.next->previous = node.previous;
+      node.previous->next = node.next;
+      if (*at == &node) {
+        node.next->next_head = node.next_head;
+        *at = node.next;
+      }
+    }
+  };
+
+  class Hold {
+   public:
+    explicit Hold(Bucket& bucket) noexcept : bucket_(bucket) { bucket_.gate.lock(); }
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+    ~Hold() { bucket_.gate.unlock(); }
+
+   private:
+    Bucket& bucket_;
+  };
+
+  Bucket& bucket_of(const Word* word) noexcept {
+    constexpr std::uint64_t golden = 0x9E3779B97F4A7C15;  // 2^64 divided by the golden ratio
+    return buckets_[(P::address(*word) >> 2) * golden >> (64 - bucket_bits)];
+  }
+
+  void take(Word& word, std::uint32_t count, Batch& batch) noexcept {
+    Bucket& bucket = bucket_of(&word);
+    const Hold hold(bucket);
+    Node** const at = bucket.find(&word);
+    Node* node = *at;
+    if (node == nullptr) return;
+    const Node* const last = node->previous;
+    for (; count > 0; --count) {
+      Node* const next = node->next;
+      const bool end = node == last;
+      Sleeper& sleeper = *node->sleeper;
+      if (sleeper.claim()) {
+        bucket.unlink(at, *node);
+        batch.append(sleeper);
+      }
+      if (end) return;
+      node = next;
+    }
+  }
+
+  void work(Batch& batch) noexcept {
+    P::batch() = &batch;
+    while (batch.first != nullptr || batch.vain != nullptr) {
+      if (Sleeper* const sleeper = Batch::take(batch.first)) {
+        if (sleeper->rouse()) {
+          batch.finish(*sleeper);
+        } else {
+          batch.fail(*sleeper);
+        }
+      } else {
+        // Those that came last go back first, so that the first is at the head in the end.
+        put_back(*Batch::take(batch.vain), batch);
+      }
+    }
+    P::batch() = nullptr;
+    while (Sleeper* const sleeper = Batch::take(batch.over)) sleeper->deliver();
+    P::delivered();
+  }
+
+  void put_back(Sleeper& sleeper, Batch& batch) noexcept {
+    for (;;) {
+      const Placed placed = sleeper.settle(*this, true);
+      if (placed == Placed::asleep) return;
+      if (placed == Placed::called_off || sleeper.rouse()) return batch.finish(sleeper);
+    }
+  }
+
+  std::array<Bucket, std::size_t{1} << bucket_bits> buckets_{};
+};
+
+}  // namespace trine::coroutine

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <thread>
+#include <utility>
+
+#include <trine/coroutine/here.hpp>
+#include <trine/coroutine/timers.hpp>
+#include <trine/until.hpp>
+
+namespace trine::coroutine {
+
+class Waiting;
+
+/// Who resumes coroutines that no Scheduler runs: an executor that the user names.
+class Resumer {
+ public:
+  /// Sees to it that the coroutine is resumed, soon and not in this call; says hand_over() when it has what it needs and
+  /// before the coroutine can be resumed: from then on that may be destroyed, with this.
+  virtual void resume(std::coroutine_handle<> coroutine, Waiting& waiting) = 0;
+
+ protected:
+  ~Resumer() = default;
+};
+
+// What a wait needs of the scheduler; scheduler.hpp has them.
+void post_to(Scheduler& scheduler, Ready& item) noexcept;
+bool take_back_from(Scheduler& scheduler, Ready& item) noexcept;
+void add_timer(Scheduler& scheduler, Timer& timer, Timer::TimePoint at);
+void remove_timer(Scheduler& scheduler, Timer& timer) noexcept;
+/// A scheduler with a thread of its own, for the limits of coroutines that have none.
+Scheduler& timekeeper();
+
+class Limit;
+
+/// One wait of one coroutine, from its first attempt in vain on. It lies in the coroutine's frame. A limit, a stop or the
+/// cancelling of the task takes it out of the table; then the scheduler lets it leave, which is not necessarily the end.
+class Waiting : public Table::Sleeper, private Ready {
+ public:
+  /// Puts the coroutine to sleep: false if the wait was over before that. Where it was true, this may be gone.
+  bool start(std::coroutine_handle<> coroutine, Resumer* resumer);
+
+  /// For those who have a limit: it has come.
+  virtual void call_off() noexcept = 0;
+
+  void set_limit(const Until& until);
+
+  /// The last touch of who gives the coroutine to an executor. Release: pairs with the acquire of who destroys it.
+  void hand_over() noexcept { this->state_.fetch_or(this->handed_over, std::memory_order_release); }
+
+ protected:
+  Waiting() noexcept;
+  ~Waiting();
+
+  // With the sleeper owned, in the coroutine's own context:
+  /// The limit has come: tries for the last time, gives up, or finds that it can't yet and sleeps on; then false.
+  virtual bool leave() noexcept = 0;
+  /// It is over: takes the rest out of the table.
+  virtual void tidy() noexcept {}
+  /// Becomes the owner, if the sleeper is in the table.
+  virtual bool seize() noexcept = 0;
+  /// Gives everything up: the coroutine is destroyed while it waits.
+  virtual void give_all_up() noexcept = 0;
+
+  void deliver() noexcept final;
+
+  // For the destructors of the kinds: takes the wait out of wherever it is.
+  void abandon() noexcept;
+
+  bool over_ = false;      // done, given up, or failed
+  bool left_ = false;      // because of the limit
+  bool shielded_ = false;  // not ended by the cancelling of the task
+  std::unique_ptr<Limit> limit_;
+  std::exception_ptr failure_;
+
+  void disarm() noexcept;
+  /// The coroutine fetches the result.
+  void awake() noexcept { suspended_ = false; }
+
+ private:
+  friend class Limit;
+  static void step(Ready& item);
+  bool give_way();
+  void resume();
+
+  std::coroutine_handle<> coroutine_;
+  Scheduler* scheduler_ = nullptr;
+  Resumer* resumer_ = nullptr;
+  Root* root_ = nullptr;
+  bool suspended_ = false;
+  bool tries_once_ = false;
+};
+
+/// What may end a wait early: its own limit, and the end that somebody wants its task to come to.
+class Limit final : private Timer {
+ public:
+  Limit(Waiting& waiting, const Until& until) : waiting_(waiting), until_(until.started()) {}
+  ~Limit() {
+    if (scheduler_ != nullptr) remove_timer(*scheduler_, *this);
+  }
+
+  void arm(Scheduler* scheduler, const std::stop_token& cancel) {
+    if (until_.stop_token().stop_possible()) on_stop_.emplace(until_.stop_token(), CallOff{waiting_});
+    if (cancel.stop_possible()) on_cancel_.emplace(cancel, CallOff{waiting_});
+    if (until_.never_but_for_stop()) return;
+    scheduler_ = scheduler != nullptr ? scheduler : &timekeeper();
+    add_timer(*scheduler_, *this, until_.sleep_until());
+  }
+
+ private:
+  struct CallOff {
+    Waiting& waiting;
+    void operator()() const noexcept { waiting.call_off(); }
+  };
+
+  // The wall clock may have been set meanwhile, so it may be too early.
+  TimePoint fire() noexcept override {
+    if (!until_.passed()) return until_.sleep_until();
+    waiting_.call_off();
+    return TimePoint::max();
+  }
+
+  Waiting& waiting_;
+  Until until_;
+  Scheduler* scheduler_ = nullptr;
+  // Their destructors wait for a call that another thread is in.
+  std::optional<std::stop_callback<CallOff>> on_stop_;
+  std::optional<std::stop_callback<CallOff>> on_cancel_;
+};
+
+inline Waiting::Waiting() noexcept : Ready(step) {}
+inline Waiting::~Waiting() = default;
+
+inline void Waiting::set_limit(const Until& until) {
+  if (until.never()) return;
+  tries_once_ = until.passed();
+  if (!tries_once_) limit_ = std::make_unique<Limit>(*this, until);
+}
+
+inline void Waiting::disarm() noexcept {
+  limit_.reset();
+  this->may_be_called_off_ = false;
+}
+
+inline bool Waiting::start(std::coroutine_handle<> coroutine, Resumer* resumer) {
+  const Here& at = here();
+  coroutine_ = coroutine;
+  resumer_ = resumer;
+  scheduler_ = resumer == nullptr ? at.scheduler : nullptr;
+  root_ = at.root;
+  const bool cancellable = !shielded_ && root_ != nullptr && root_->cancel().stop_possible();
+  if (limit_ != nullptr || cancellable) [[unlikely]] {
+    if (limit_ == nullptr) limit_ = std::make_unique<Limit>(*this, Until());
+    this->may_be_called_off_ = true;
+    limit_->arm(scheduler_, cancellable ? root_->cancel() : std::stop_token());
+  }
+  suspended_ = true;
+  if (tries_once_) [[unlikely]]
+    return give_way();
+  for (;;) {
+    if (rouse()) {
+      suspended_ = false;
+      disarm();
+      tidy();
+      return false;
+    }
+    switch (settle(table(), false)) {
+      case Table::Placed::asleep:
+        return true;
+      case Table::Placed::called_off:
+        deliver();
+        return true;
+      case Table::Placed::changed:
+        break;
+    }
+  }
+}
+
+// The limit has come already: the others run before the last try, so that one who tries again and again lets them.
+inline bool Waiting::give_way() {
+  if (scheduler_ != nullptr) {
+    deliver();
+    return true;
+  }
+  if (!leave()) return true;
+  suspended_ = false;
+  disarm();
+  tidy();
+  return false;
+}
+
+// After the item was posted, or the coroutine resumed, this may be gone.
+inline void Waiting::deliver() noexcept {
+  if (scheduler_ != nullptr) {
+    post_to(*scheduler_, *this);
+  } else if (!over_) {
+    post_to(timekeeper(), *this);
+  } else if (resumer_ != nullptr) {
+    step(*this);
+  } else {
+    Here& at = here();
+    (at.orphans != nullptr ? at.last_orphan->next : at.orphans) = this;
+    at.last_orphan = this;
+  }
+}
+
+inline void Waiting::step(Ready& item) {
+  Waiting& self = static_cast<Waiting&>(item);
+  Here& at = here();
+  Root* const outer = std::exchange(at.root, self.root_);
+  if (self.over_ || self.leave()) {
+    self.disarm();
+    self.tidy();
+    self.resume();
+  }
+  at.root = outer;
+}
+
+// Within the task's root.
+inline void Waiting::resume() {
+  if (resumer_ != nullptr) return resumer_->resume(coroutine_, *this);
+  suspended_ = false;
+  if (left_ && !shielded_ && root_ != nullptr && root_->cancel().stop_requested()) return root_->cancelled();
+  drive(coroutine_);
+}
+
+inline void Waiting::abandon() noexcept {
+  if (!suspended_) return;
+  for (;;) {
+    if (seize()) break;
+    // Somebody tries for it at this moment, or it was handed to the scheduler.
+    if (scheduler_ != nullptr && take_back_from(*scheduler_, *this)) break;
+    if ((this->state_.load(std::memory_order_acquire) & this->handed_over) != 0) break;
+    std::this_thread::yield();
+  }
+  limit_.reset();
+  suspended_ = false;
+  if (!over_) give_all_up();
+}
+
+/// Puts a coroutine at the end of a scheduler's line.
+class Hop : private Ready {
+ public:
+  explicit Hop(Scheduler& to) noexcept : Ready(resume), to_(to) {}
+  Hop(const Hop&) = delete;
+  Hop& operator=(const Hop&) = delete;
+  ~Hop() {
+    if (coroutine_) take_back_from(to_, *this);
+  }
+
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> coroutine) noexcept {
+    coroutine_ = coroutine;
+    root_ = here().root;
+    post_to(to_, *this);
+  }
+  void await_resume() const noexcept {}
+
+ private:
+  static void resume(Ready& item) {
+    Hop& self = static_cast<Hop&>(item);
+    const std::coroutine_handle<> coroutine = std::exchange(self.coroutine_, {});
+    Here& at = here();
+    Root* const outer = std::exchange(at.root, self.root_);
+    if (at.root != nullptr && at.root->cancel().stop_requested()) {
+      at.root->cancelled();
+    } else {
+      drive(coroutine);
+    }
+    at.root = outer;
+  }
+
+  Scheduler& to_;
+  std::coroutine_handle<> coroutine_;
+  Root* root_ = nullptr;
+};
+
+}  // namespace trine::coroutine

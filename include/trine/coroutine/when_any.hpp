@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include <trine/coroutine/children.hpp>
+#include <trine/select.hpp>
+
+namespace trine {
+
+namespace coroutine {
+
+/// Which of several operations was done.
+struct Which {
+  template <class... O>
+  Which(std::size_t first, std::tuple<O...>& /*operations*/) noexcept : index(first) {}
+  std::size_t index;
+};
+
+/// What a child came to, as Selected asks for it.
+template <class T, class B>
+struct Outcome {
+  Child<T, B>& child;
+  ValueOf<T> result() { return value_of(child); }
+};
+
+template <class B, class Ends>
+Task<void, B> end_all(Family& family, const Ends& ends) {
+  family.end();
+  for (const Ended<B>& end : ends) co_await await(EndedForSure<B>{end}, Until::forever());
+}
+
+}  // namespace coroutine
+
+/// Runs tasks at the same time until the first has ended, and returns which that was and what it returned (for void a
+/// std::monostate), or throws what it threw. The others are cancelled: each is destroyed where it waits, or when it next
+/// would, before this returns. What they had taken by guards and permits is given back.
+///
+///     auto first = co_await trine::when_any(ask(one), ask(another));
+///     if (first.index() == 0) use(first.get<0>());
+template <class B, class... T>
+requires Suspending<B> &&(sizeof...(T) > 0) Task<Selected<coroutine::ValueOf<T>...>, B> when_any(Task<T, B>... tasks) {
+  coroutine::Family family;
+  std::tuple<coroutine::ChildPointer<T, B>...> children{coroutine::begin_child(std::move(tasks), family)...};
+  const auto ends =
+      std::apply([](auto&... child) { return std::array<coroutine::Ended<B>, sizeof...(T)>{child->end_op()...}; }, children);
+  auto operations =
+      std::apply([](auto&... child) { return std::tuple{coroutine::EndedForSure<B>{child->end_op()}...}; }, children);
+  const coroutine::Which first = co_await coroutines::run_first<coroutine::Which>(std::move(operations), Until::forever());
+  const bool completed = ends[first.index].completed();
+  co_await coroutine::end_all<B>(family, ends);
+  if (!completed) co_await coroutine::end_here<B>();
+  co_return std::apply(
+      [&first](auto&... child) {
+        std::tuple<coroutine::Outcome<T, B>...> outcomes{coroutine::Outcome<T, B>{*child}...};
+        return Selected<coroutine::ValueOf<T>...>(first.index, outcomes);
+      },
+      children);
+}
+
+/// What with_timeout() returns: the task's result or nothing; for void whether it ended.
+template <class T>
+using TimedResult = std::conditional_t<std::is_void_v<T>, bool, std::optional<coroutine::ValueOf<T>>>;
+
+/// Runs a task until it has ended or the limit comes: then it is cancelled, that is destroyed where it waits, or when it
+/// next would, before this returns nothing (for void: false). A task that ended all the same has ended.
+///
+///     if (auto answer = co_await trine::with_timeout(ask(server), 200ms)) use(*answer);
+template <class T, class B>
+requires Suspending<B> Task<TimedResult<T>, B> with_timeout(Task<T, B> task, Until until) {
+  coroutine::Family family;
+  const auto child = coroutine::begin_child(std::move(task), family);
+  const bool ended = co_await coroutine::await(coroutine::EndedForSure<B>{child->end_op()}, until);
+  if (!ended) {
+    family.end();
+    co_await coroutine::await(coroutine::EndedForSure<B>{child->end_op()}, Until::forever());
+  }
+  if (!child->completed()) {
+    if (ended) co_await coroutine::end_here<B>();
+    co_return TimedResult<T>();
+  }
+  if constexpr (std::is_void_v<T>) {
+    child->take();
+    co_return true;
+  } else {
+    co_return child->take();
+  }
+}
+
+}  // namespace trine

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <iterator>
+#include <memory>
+#include <ranges>
+#include <stdexcept>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <trine/backend.hpp>
+#include <trine/backend/threads.hpp>
+#include <trine/future.hpp>
+#include <trine/pool/options.hpp>
+#include <trine/pool/process_crew.hpp>
+#include <trine/pool/stream.hpp>
+#include <trine/pool/thread_crew.hpp>
+#include <trine/until.hpp>
+
+namespace trine {
+
+/// The workers of a pool on backend B.
+template <class B>
+struct PoolCrew {
+  static_assert(
+      requires { typename B::Worker; }, "there are no pools on this backend: use threads or processes");
+  using type = ThreadCrew<B>;
+};
+template <class B>
+requires requires { typename B::Nursery; }
+struct PoolCrew<B> {
+  using type = ProcessCrew<B>;
+};
+
+/// Workers that call functions for others.
+///
+///     trine::Pool<trine::processes> pool(4);
+///     std::vector<int> squares = pool.map([](int n) { return n * n; }, std::vector{1, 2, 3});
+///     trine::Future<int> sum = pool.submit(add, 1, 2);
+///
+/// Any thread may use it. What leaves a function as an exception reaches the caller as a RemoteError with its type and text (on
+/// threads with the exception itself nested in it). A worker that is killed fails the one task that it had begun, with WorkerDied;
+/// another takes its place, and nothing else is lost. The destructor terminates, as the end of Python's `with` does: close() and
+/// join() before, if all tasks are to be done.
+///
+/// On processes a function is a pointer to one, or an object or lambda whose members or captures are trivially copyable: they are
+/// copied, and so are arguments and results, as by a Codec; anything else does not compile. The workers are forked by a process
+/// that the constructor forks. They see what there was at that moment, so make a pool before there are large data and many
+/// threads; what is given by std::ref must be in shared memory that was there then. A worker must not fork the pool's owner anew.
+template <class B = threads>
+class Pool {
+  using Crew = typename PoolCrew<B>::type;
+  template <class T>
+  using Sent = typename Crew::template Sent<T>;
+  template <class F, class... A>
+  using ResultOf = std::remove_cvref_t<std::invoke_result_t<std::decay_t<F>&, Sent<A>...>>;
+  template <class R>
+  using Listed = std::conditional_t<std::is_void_v<R>, std::monostate, R>;
+
+  /// Calls a function with the parts of a tuple.
+  template <class F>
+  struct Spread {
+    F function;
+    template <class Tuple>
+    decltype(auto) operator()(Tuple&& parts) {
+      return std::apply(function, std::forward<Tuple>(parts));
+    }
+  };
+
+ public:
+  using Options = PoolOptions;
+
+  /// Throws std::invalid_argument unless workers is from 1 to 1024, and std::system_error if the system has no more to give.
+  explicit Pool(std::ptrdiff_t workers = default_workers(), Options options = {})
+      : crew_(std::make_shared<Crew>(checked_workers(workers), std::move(options))) {}
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+  ~Pool() { crew_->terminate(); }
+
+  [[nodiscard]] std::size_t workers() const noexcept { return crew_->workers(); }
+
+  /// `function(arguments...)`, done by a worker. Throws what it failed with.
+  template <class F, class... A>
+  ResultOf<F, A...> apply(F&& function, A&&... arguments) {
+    return call(false, std::forward<F>(function), std::forward<A>(arguments)...).get();
+  }
+
+  /// Lets a worker call `function(arguments...)`, and does not wait for it. Tasks that no worker is free for wait in the caller's
+  /// memory. Throws Error after close().
+  template <class F, class... A>
+  Future<ResultOf<F, A...>> submit(F&& function, A&&... arguments) {
+    return call(true, std::forward<F>(function), std::forward<A>(arguments)...);
+  }
+
+  /// `function(item)` for each item, in their order; returns nothing if `function` does. `chunk`: how many a worker gets at a time;
+  /// 0: so many that each worker gets four chunks. When one fails, its chunk ends there; the others are done all the same, and then
+  /// the first failure is thrown.
+  template <class F, std::ranges::input_range Range>
+  auto map(F&& function, Range&& items, std::size_t chunk = 0) {
+    if constexpr (std::ranges::forward_range<Range>) {
+      const auto count = static_cast<std::size_t>(std::ranges::distance(items));
+      return collect(
+          stream(std::forward<F>(function), items, chunk == 0 ? default_chunk(count) : chunk, PoolOrder::of_items), count);
+    } else {
+      std::vector<std::ranges::range_value_t<Range>> all;
+      for (auto&& each : items) all.push_back(std::forward<decltype(each)>(each));
+      return map(std::forward<F>(function), all, chunk);
+    }
+  }
+
+  /// The same with tuples, of which each holds the arguments of a call.
+  template <class F, std::ranges::input_range Range>
+  auto starmap(F&& function, Range&& tuples, std::size_t chunk = 0) {
+    return map(Spread<std::decay_t<F>>{std::forward<F>(function)}, std::forward<Range>(tuples), chunk);
+  }
+
+  /// The same as map(), one result after the other, as they are asked for: a range that reads the items a few chunks ahead. See
+  /// PoolStream.
+  template <class F, std::ranges::input_range Range>
+  auto imap(F&& function, Range&& items, std::size_t chunk = 1) {
+    return stream(std::forward<F>(function), std::forward<Range>(items), checked_chunk(chunk), PoolOrder::of_items);
+  }
+
+  /// The same in the order in which the results come.
+  template <class F, std::ranges::input_range Range>
+  auto imap_unordered(F&& function, Range&& items, std::size_t chunk = 1) {
+    return stream(std::forward<F>(function), std::forward<Range>(items), checked_chunk(chunk), PoolOrder::of_results);
+  }
+
+  /// No more tasks; the workers end when those that there are have been done.
+  void close() { crew_->close(); }
+
+  /// Ends the workers now: processes are killed, threads finish the task that they are at. The tasks that are not done fail with
+  /// WorkerDied.
+  void terminate() { crew_->terminate(); }
+
+  /// Waits until all tasks are done and the workers have ended: true, or false when it gave up. Throws Error unless close() or
+  /// terminate() was called.
+  bool join(const Until& until = Until::forever()) { return crew_->join(until); }
+
+ private:
+  template <class F, class... A>
+  Future<ResultOf<F, A...>> call(bool alone, F&& function, A&&... arguments) {
+    using R = ResultOf<F, A...>;
+    std::tuple<Sent<A>...> with(std::forward<A>(arguments)...);
+    return {crew_, crew_->template call<R>(alone, std::decay_t<F>(std::forward<F>(function)), std::move(with))};
+  }
+
+  template <class F, class Range>
+  auto stream(F&& function, Range&& items, std::size_t chunk, PoolOrder order) {
+    using Items = std::views::all_t<Range>;
+    using R = Listed<ResultOf<F, std::ranges::range_value_t<Items>>>;
+    return PoolStream<Crew, std::decay_t<F>, R, Items>(crew_, std::forward<F>(function),
+                                                       std::views::all(std::forward<Range>(items)), chunk, order);
+  }
+
+  template <class Stream>
+  static auto collect(Stream&& stream, std::size_t count) {
+    using R = typename Stream::iterator::value_type;
+    std::vector<R> all;
+    all.reserve(count);
+    std::exception_ptr failure;
+    for (bool more = true; more;) {
+      try {
+        auto results = stream.next_results();
+        more = results.has_value();
+        if (more && !failure) std::move(results->begin(), results->end(), std::back_inserter(all));
+      } catch (...) {
+        if (!failure) failure = std::current_exception();
+      }
+    }
+    if (failure) std::rethrow_exception(failure);
+    if constexpr (!std::is_same_v<R, std::monostate>) return all;
+  }
+
+  std::size_t default_chunk(std::size_t count) const {
+    return std::max<std::size_t>(1, (count + 4 * workers() - 1) / (4 * workers()));
+  }
+
+  static std::size_t checked_chunk(std::size_t chunk) {
+    if (chunk == 0) throw std::invalid_argument("trine: chunk: 0 is not from 1 on");
+    return chunk;
+  }
+
+  std::shared_ptr<Crew> crew_;
+};
+
+}  // namespace trine

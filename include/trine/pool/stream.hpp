@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <deque>
+#include <exception>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <trine/error.hpp>
+#include <trine/pool/result.hpp>
+#include <trine/until.hpp>
+
+namespace trine {
+
+/// Which result comes next: that of the first item whose result has not come, or the first that is there.
+enum class PoolOrder { of_items, of_results };
+
+/// The results of a function that the workers of a pool call with the items of a range: an input range, which is gone through once.
+///
+///     for (int square : pool.imap(square_of, numbers)) print(square);
+///
+/// Of the items no more are read ahead than 4 chunks for each worker: the range may be endless. They are read by the thread that
+/// asks for the results. What an item's task failed with is thrown where its result would come, once for its chunk; the rest can
+/// be had afterwards.
+template <class Crew, class F, class R, std::ranges::view Items>
+class PoolStream {
+  using Item = typename Crew::template Sent<std::ranges::range_value_t<Items>>;
+  using Chunk = std::shared_ptr<PoolResult<std::vector<R>>>;
+
+ public:
+  class iterator;
+
+  PoolStream(std::shared_ptr<Crew> crew, F function, Items items, std::size_t chunk, PoolOrder order)
+      : crew_(std::move(crew)),
+        function_(std::move(function)),
+        items_(std::move(items)),
+        next_(std::ranges::begin(items_)),
+        chunk_(chunk),
+        order_(order) {
+    read_ahead();
+  }
+  PoolStream(const PoolStream&) = delete;
+  PoolStream& operator=(const PoolStream&) = delete;
+
+  /// Waits for the next result: it, or nothing after the last one. Throws what its task failed with, or TimedOut when it gave up:
+  /// the result is not lost.
+  std::optional<R> next(const Until& until = Until::forever()) {
+    while (at_ == results_.size()) {
+      if (!next_chunk(until)) return std::nullopt;
+    }
+    return std::optional<R>(static_cast<R&&>(results_[at_++]));
+  }
+
+  /// The results of the next chunk that is done, if one is left and none of it was taken.
+  std::optional<std::vector<R>> next_results() {
+    if (!next_chunk(Until::forever())) return std::nullopt;
+    at_ = 0;
+    return std::exchange(results_, {});
+  }
+
+  iterator begin() { return iterator(*this); }
+  [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
+
+ private:
+  bool next_chunk(const Until& until) {
+    read_ahead();
+    if (waiting_.empty()) return false;
+    const auto found = [this] { return std::find_if(first(), last(), [](const Chunk& each) { return each->ready(); }); };
+    if (found() == last() && !crew_->wait([&] { return found() != last(); }, until)) fail<TimedOut>();
+    const auto at = found();
+    const Chunk chunk = std::move(*at);
+    waiting_.erase(at);
+    read_ahead();  // the worker that did it has something to do again
+    results_.clear();
+    at_ = 0;
+    results_ = std::move(chunk->value());
+    return true;
+  }
+
+  auto first() { return waiting_.begin(); }
+  auto last() { return order_ == PoolOrder::of_results || waiting_.empty() ? waiting_.end() : waiting_.begin() + 1; }
+
+  void read_ahead() {
+    while (waiting_.size() < 4 * crew_->workers() && next_ != std::ranges::end(items_)) {
+      std::vector<Item> items;
+      if constexpr (std::ranges::sized_range<Items>) items.reserve(std::min(chunk_, std::size_t{1} << 16));
+      for (; items.size() < chunk_ && next_ != std::ranges::end(items_); ++next_) items.push_back(Item(*next_));
+      waiting_.push_back(crew_->template call_each<R>(function_, std::move(items)));
+    }
+  }
+
+  std::shared_ptr<Crew> crew_;
+  F function_;
+  Items items_;
+  std::ranges::iterator_t<Items> next_;
+  const std::size_t chunk_;
+  const PoolOrder order_;
+  std::deque<Chunk> waiting_;
+  std::vector<R> results_;
+  std::size_t at_ = 0;
+};
+
+template <class Crew, class F, class R, std::ranges::view Items>
+class PoolStream<Crew, F, R, Items>::iterator {
+ public:
+  using value_type = R;
+  using difference_type = std::ptrdiff_t;
+  using iterator_concept = std::input_iterator_tag;
+
+  explicit iterator(PoolStream& stream) : stream_(&stream), result_(stream.next()) {}
+  iterator(iterator&&) noexcept = default;
+  iterator& operator=(iterator&&) noexcept = default;
+
+  R& operator*() const noexcept { return *result_; }
+  iterator& operator++() {
+    result_ = stream_->next();
+    return *this;
+  }
+  void operator++(int) { ++*this; }
+
+  friend bool operator==(const iterator& i, std::default_sentinel_t) noexcept { return !i.result_; }
+
+ private:
+  PoolStream* stream_;
+  mutable std::optional<R> result_;
+};
+
+}  // namespace trine

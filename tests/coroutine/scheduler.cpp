@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What a Scheduler promises: where, when and in which order coroutines are resumed.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <stdexcept>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <trine/trine.hpp>
+
+#include "support/coroutines.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using B = trine::coroutines;
+using trine::Event;
+using trine::Lock;
+using trine::Scheduler;
+using trine::Semaphore;
+using trine::Task;
+using trine_test::Visits;
+
+Task<void, B> append(std::vector<int>& to, int n) {
+  to.push_back(n);
+  co_return;
+}
+
+Task<void, B> wait_and_append(Event<B>& go, std::vector<int>& to, int n) {
+  co_await go.wait();
+  to.push_back(n);
+}
+
+TEST(Scheduler, StaysWhereItIs) {
+  static_assert(!std::is_copy_constructible_v<Scheduler> && !std::is_move_constructible_v<Scheduler>);
+  static_assert(!std::is_copy_assignable_v<Scheduler> && !std::is_move_assignable_v<Scheduler>);
+}
+
+TEST(Scheduler, NeedsAThread) { EXPECT_THROW(Scheduler(0), std::invalid_argument); }
+
+TEST(Scheduler, RunsWhatWasSpawnedInOrder) {
+  std::vector<int> order;
+  Scheduler scheduler;
+  for (int n = 0; n < 10; ++n) scheduler.spawn(append(order, n));
+  EXPECT_TRUE(order.empty()) << "a task is lazy";
+  scheduler.run();
+  EXPECT_EQ(order, (std::vector{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
+}
+
+TEST(Scheduler, RunReturnsWhenNothingIsLeftAndMayBeCalledAgain) {
+  Scheduler scheduler;
+  scheduler.run();
+  std::vector<int> order;
+  for (int round = 0; round < 3; ++round) {
+    scheduler.spawn(append(order, round));
+    scheduler.run();
+    EXPECT_EQ(order.size(), static_cast<std::size_t>(round + 1));
+  }
+}
+
+TEST(Scheduler, RunWaitsForATaskThatAnotherThreadWakes) {
+  Scheduler scheduler;
+  Event<B> go;
+  std::vector<int> order;
+  scheduler.spawn(wait_and_append(go, order, 1));
+  std::jthread other([&] {
+    order.push_back(0);
+    go.set();
+  });
+  scheduler.run();
+  EXPECT_EQ(order, (std::vector{0, 1}));
+}
+
+TEST(Scheduler, IsTheCurrentOneWhileItRuns) {
+  EXPECT_EQ(Scheduler::current(), nullptr);
+  Scheduler scheduler;
+  const auto body = [&]() -> Task<void, B> {
+    EXPECT_EQ(Scheduler::current(), &scheduler);
+    co_await scheduler.hop();
+    EXPECT_EQ(Scheduler::current(), &scheduler);
+  };
+  scheduler.run(body());
+  EXPECT_EQ(Scheduler::current(), nullptr);
+}
+
+TEST(Scheduler, DoesNotRunWithinAnother) {
+  const auto inner = []() -> Task<void, B> { co_return; };
+  const auto body = [&]() -> Task<void, B> {
+    EXPECT_THROW(trine::run(inner()), std::logic_error);
+    co_return;
+  };
+  trine::run(body());
+}
+
+TEST(Scheduler, AWokenCoroutineRunsNeitherInTheCallThatWokeItNorBeforeThoseInLine) {
+  std::vector<int> order;
+  Event<B> go;
+  Scheduler scheduler;
+  scheduler.spawn(wait_and_append(go, order, 2));
+  scheduler.spawn(wait_and_append(go, order, 3));
+  const auto setter = [&]() -> Task<void, B> {
+    scheduler.spawn(append(order, 1));
+    go.set();
+    order.push_back(0);
+    co_return;
+  };
+  scheduler.spawn(setter());
+  scheduler.run();
+  EXPECT_EQ(order, (std::vector{0, 1, 2, 3}));
+}
+
+TEST(Scheduler, WaitersAreServedInTheOrderInWhichTheyCame) {
+  std::vector<int> order;
+  Semaphore<B> slots(0);
+  Scheduler scheduler;
+  const auto taker = [&](int n) -> Task<void, B> {
+    co_await slots.acquire();
+    order.push_back(n);
+  };
+  for (int n = 0; n < 100; ++n) scheduler.spawn(taker(n));
+  const auto giver = [&]() -> Task<void, B> {
+    for (int n = 0; n < 50; ++n) {
+      slots.release();
+      if (n % 7 == 0) co_await scheduler.hop();
+    }
+    slots.release(50);
+  };
+  scheduler.spawn(giver());
+  scheduler.run();
+  std::vector<int> all(100);
+  for (int n = 0; n < 100; ++n) all[static_cast<std::size_t>(n)] = n;
+  EXPECT_EQ(order, all);
+}
+
+TEST(Scheduler, ACoroutineGoesOnWhereItSuspended) {
+  Scheduler here;
+  Event<B> go;
+  Event<B> begun;
+  std::thread::id before;
+  std::thread::id after;
+  const auto waiter = [&]() -> Task<void, B> {
+    before = std::this_thread::get_id();
+    begun.set();
+    co_await go.wait();
+    after = std::this_thread::get_id();
+    EXPECT_EQ(Scheduler::current(), &here);
+  };
+  here.spawn(waiter());
+  std::jthread other([&] {
+    const auto setter = [&]() -> Task<void, B> {
+      co_await begun.wait();
+      go.set();
+    };
+    trine::run(setter());
+  });
+  here.run();
+  EXPECT_EQ(before, std::this_thread::get_id());
+  EXPECT_EQ(after, before);
+}
+
+TEST(Scheduler, HopsToAnother) {
+  Scheduler first;
+  Scheduler second;
+  std::atomic<bool> there{false};
+  Event<B> stay;
+  const auto keeper = [&]() -> Task<void, B> { co_await stay.wait(); };
+  second.spawn(keeper());
+  std::jthread other([&] { second.run(); });
+  const auto body = [&]() -> Task<void, B> {
+    const auto home = std::this_thread::get_id();
+    co_await second.hop();
+    there = std::this_thread::get_id() != home && Scheduler::current() == &second;
+    co_await first.hop();
+    EXPECT_EQ(std::this_thread::get_id(), home);
+    stay.set();
+  };
+  first.run(body());
+  EXPECT_TRUE(there);
+}
+
+TEST(Scheduler, SleepsInOrderOfTime) {
+  std::vector<int> order;
+  Scheduler scheduler;
+  const auto sleeper = [&](int n) -> Task<void, B> {
+    const auto begin = std::chrono::steady_clock::now();
+    const bool slept = co_await scheduler.sleep(std::chrono::milliseconds(n));
+    EXPECT_TRUE(slept);
+    EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(n));
+    order.push_back(n);
+  };
+  for (const int n : {30, 10, 0, 20}) scheduler.spawn(sleeper(n));
+  scheduler.run();
+  EXPECT_EQ(order, (std::vector{0, 10, 20, 30}));
+}
+
+TEST(Scheduler, AStopEndsASleep) {
+  Scheduler scheduler;
+  std::stop_source stop;
+  const auto sleeper = [&]() -> Task<void, B> {
+    const bool slept = co_await scheduler.sleep({1h, stop.get_token()});
+    EXPECT_FALSE(slept);
+  };
+  const auto stopper = [&]() -> Task<void, B> {
+    stop.request_stop();
+    co_return;
+  };
+  scheduler.spawn(sleeper());
+  scheduler.spawn(stopper());
+  scheduler.run();
+}
+
+TEST(Scheduler, PostsFunctionsFromAnyThread) {
+  for (const unsigned threads : {1U, 3U}) {
+    Scheduler scheduler(threads);
+    std::atomic<int> called{0};
+    const auto body = [&]() -> Task<void, B> {
+      std::vector<std::jthread> others;
+      for (int i = 0; i < 3; ++i) {
+        others.emplace_back([&] {
+          for (int n = 0; n < 100; ++n) scheduler.post([&called] { ++called; });
+        });
+      }
+      co_return;
+    };
+    scheduler.run(body());
+    scheduler.run();
+    EXPECT_EQ(called, 300);
+  }
+}
+
+TEST(Scheduler, WhatASpawnedTaskThrowsComesOutOfRunOnce) {
+  Scheduler scheduler;
+  std::vector<int> order;
+  const auto fails = []() -> Task<void, B> {
+    throw std::out_of_range("spawned");
+    co_return;
+  };
+  scheduler.spawn(fails());
+  scheduler.spawn(append(order, 1));
+  scheduler.post([] { throw std::domain_error("later"); });
+  EXPECT_THROW(scheduler.run(), std::out_of_range);
+  EXPECT_EQ(order.size(), 1U) << "the others have run";
+  scheduler.run();
+}
+
+TEST(Scheduler, StopLeavesTheTasksWhereTheyAre) {
+  for (const unsigned threads : {1U, 2U}) {
+    Scheduler scheduler(threads);
+    Event<B> go;
+    std::atomic<int> passed{0};
+    const auto waiter = [&]() -> Task<void, B> {
+      co_await go.wait();
+      ++passed;
+    };
+    for (int i = 0; i < 3; ++i) scheduler.spawn(waiter());
+    scheduler.post([&] { scheduler.stop(); });
+    scheduler.run();
+    EXPECT_EQ(passed, 0);
+    go.set();
+    scheduler.run();
+    EXPECT_EQ(passed, 3);
+  }
+}
+
+TEST(Scheduler, DestroysTasksWhereTheyWait) {
+  Event<B> never;
+  Semaphore<B> slots(0);
+  Lock<B> lock;
+  Visits visits;
+  {
+    Scheduler scheduler;
+    const auto waiter = [&](int kind) -> Task<void, B> {
+      const Visits::Scope inside(visits);
+      if (kind == 0) co_await never.wait();
+      if (kind == 1) co_await slots.acquire(1h);
+      if (kind == 2) co_await trine::select(never.wait_op(), slots.acquire_op(), lock.guard_op(), 1h);
+      if (kind == 3) co_await scheduler.sleep(1h);
+      auto held = co_await lock.guard();
+      co_await never.wait();
+    };
+    for (int n = 0; n < 20; ++n) scheduler.spawn(waiter(n % 5));
+    scheduler.post([&] { scheduler.stop(); });
+    scheduler.run();
+    slots.release();             // one of them is in line when the scheduler goes
+    scheduler.spawn(waiter(0));  // and one never began
+  }
+  EXPECT_EQ(visits.entered, 20);
+  EXPECT_EQ(visits.left, 20);
+  EXPECT_FALSE(lock.locked()) << "a guard was given back";
+  never.set();
+  slots.release();
+}
+
+TEST(Scheduler, PrintsAFailureThatNobodySaw) {
+  ::testing::internal::CaptureStderr();
+  {
+    Scheduler scheduler;
+    const auto fails = []() -> Task<void, B> {
+      throw std::out_of_range("nobody saw this");
+      co_return;
+    };
+    const auto body = [&]() -> Task<void, B> {
+      scheduler.spawn(fails());
+      co_await scheduler.hop();
+    };
+    scheduler.run(body());
+  }
+  EXPECT_NE(::testing::internal::GetCapturedStderr().find("nobody saw this"), std::string::npos);
+}
+
+TEST(Scheduler, ItsThreadsRunCoroutinesAtTheSameTime) {
+  Scheduler scheduler(3);
+  std::atomic<int> here{0};
+  const auto meet = [&]() -> Task<void, B> {
+    ++here;
+    EXPECT_TRUE(trine_test::eventually([&] { return here == 3; })) << "each must be on a thread of its own";
+    co_return;
+  };
+  for (int i = 0; i < 3; ++i) scheduler.spawn(meet());
+  scheduler.run();
+  EXPECT_EQ(here, 3);
+}
+
+// Tasks
+
+TEST(CoroutineTask, TenMillionAwaitsOfReadyTasksNeedNoMoreStack) {
+  const auto twice = [](int n) -> Task<int, B> { co_return 2 * n; };
+  const auto sum = [&]() -> Task<std::int64_t, B> {
+    std::int64_t total = 0;
+    for (int i = 0; i < 10'000'000; ++i) total += co_await twice(i);
+    co_return total;
+  };
+  EXPECT_EQ(trine::run(sum()), std::int64_t{9'999'999} * 10'000'000);
+}
+
+TEST(CoroutineTask, AwaitsNestAsDeepAsMemoryAllows) {
+  struct Nested {
+    static Task<int, B> at(int depth) {
+      if (depth == 0) co_return 0;
+      const int below = co_await at(depth - 1);
+      co_return below + 1;
+    }
+  };
+  EXPECT_EQ(trine::run(Nested::at(300'000)), 300'000);
+}
+
+TEST(CoroutineTask, IsOneOwnerWithTheTasksThatItAwaits) {
+  const auto body = []() -> Task<void, B> {
+    trine::RecursiveLock<B> lock;
+    auto held = co_await lock.guard();
+    const auto inner = [&]() -> Task<std::uint32_t, B> {
+      auto again = co_await lock.guard();
+      co_return lock.depth();
+    };
+    const std::uint32_t depth = co_await inner();
+    EXPECT_EQ(depth, 2U);
+    co_await Scheduler::current()->hop();
+    EXPECT_EQ(lock.depth(), 1U);
+    const auto stranger = [&]() -> Task<void, B> {
+      EXPECT_EQ(lock.depth(), 0U);
+      EXPECT_FALSE(lock.try_lock());
+      EXPECT_THROW(lock.unlock(), trine::NotOwner);
+      co_return;
+    };
+    trine::TaskGroup<B> group;
+    group.spawn(std::ref(stranger));
+    co_await group.join();
+  };
+  trine::run(body());
+}
+
+// A coroutine that never has to wait lets the others run all the same.
+TEST(CoroutineTask, OneThatNeverWaitsDoesNotKeepTheThread) {
+  const auto body = []() -> Task<void, B> {
+    bool over = false;
+    Lock<B> lock;
+    const auto busy = [&]() -> Task<void, B> {
+      while (!over) auto held = co_await lock.guard();
+    };
+    trine::TaskGroup<B> group;
+    group.spawn(std::ref(busy));
+    co_await Scheduler::current()->hop();
+    co_await Scheduler::current()->hop();
+    over = true;
+    co_await group.join();
+  };
+  trine::run(body());
+}
+
+// Each wakes the next: neither the stack nor the table grows, and nobody is resumed within another.
+TEST(CoroutineTask, AMillionWaitersAreWokenInAChain) {
+  static constexpr int waiters = 1'000'000;
+  static_assert(sizeof(trine::Awaiting<bool>) <= 240);
+  Semaphore<B> slots(0);
+  int passed = 0;
+  const auto waiter = [&]() -> Task<void, B> {
+    co_await slots.acquire();
+    ++passed;
+    slots.release();
+  };
+  Scheduler scheduler;
+  for (int i = 0; i < waiters; ++i) scheduler.spawn(waiter());
+  scheduler.post([&] { slots.release(); });
+  scheduler.run();
+  EXPECT_EQ(passed, waiters);
+  EXPECT_EQ(slots.value(), 1);
+}
+
+TEST(AwaitingDeathTest, OneThatIsNotAwaitedEndsTheProgram) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  Lock<B> lock;
+  EXPECT_DEATH((void)lock.lock(), "not awaited");
+  EXPECT_DEATH({ const std::scoped_lock both(lock); }, "not awaited");
+}
+
+}  // namespace

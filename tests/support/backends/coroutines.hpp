@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The set `coroutines`: the bodies are awaited, on a scheduler with one thread and on one with two.
+#pragma once
+
+#include "support/coroutines_on_two.hpp"
+
+namespace trine_test {
+
+template <>
+inline constexpr const char* backend_name<trine::coroutines> = "coroutines";
+template <>
+inline constexpr const char* backend_name<coroutines_on_two> = "coroutines_on_two";
+
+#if defined(TRINE_TEST_FIRST_ONLY)
+using Backends = ::testing::Types<coroutines_on_two>;
+#else
+using Backends = ::testing::Types<coroutines_on_two, trine::coroutines>;
+#endif
+
+}  // namespace trine_test
