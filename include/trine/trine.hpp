@@ -4,6 +4,7 @@
 // cereal. A program that uses one primitive includes that one's header.
 #pragma once
 
+#include <trine/array.hpp>
 #include <trine/backend/coroutines.hpp>
 #include <trine/backend/model.hpp>
 #include <trine/barrier.hpp>
@@ -15,6 +16,7 @@
 #include <trine/latch.hpp>
 #include <trine/lifo_queue.hpp>
 #include <trine/lock.hpp>
+#include <trine/pipe.hpp>
 #include <trine/pool.hpp>
 #include <trine/priority_queue.hpp>
 #include <trine/queue.hpp>
@@ -24,12 +26,15 @@
 #include <trine/shared_lock.hpp>
 #include <trine/task.hpp>
 #include <trine/task_group.hpp>
+#include <trine/value.hpp>
 
 #if __has_include(<cereal/cereal.hpp>)
 #include <trine/codec.hpp>
 #endif
 #if defined(__linux__) && __has_include(<boost/interprocess/creation_tags.hpp>)
 #include <trine/backend/processes.hpp>
+#include <trine/manager.hpp>
+#include <trine/process.hpp>
 #include <trine/segment_info.hpp>
 #include <trine/shared_memory.hpp>
 #endif

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +21,15 @@ namespace trine::os {
 
 /// The kernel's number of the calling thread, in this PID namespace.
 inline std::uint32_t thread_id() noexcept { return static_cast<std::uint32_t>(::syscall(SYS_gettid)); }
+
+/// Which PID namespace the calling process is in: within one, numbers of threads mean the same; 0 if the system does not tell.
+inline std::uint64_t pid_namespace() noexcept {
+  const int saved = errno;
+  struct stat file {};
+  const bool known = ::stat("/proc/self/ns/pid", &file) == 0;
+  errno = saved;
+  return known ? file.st_ino : 0;
+}
 
 /// When a thread of this machine started, in clock ticks since the machine did; 0 if there is none, or it is dead and only
 /// not buried yet. With its number it names a thread for good.

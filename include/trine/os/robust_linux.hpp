@@ -115,13 +115,15 @@ class Robust {
     barrier();
     Head& head = *thread.head;
     void* const first = head.list;
+    owned.next = first;
+    barrier();
+    head.list = &owned.next;
+    barrier();
+    // Now: a signal handler that comes before and takes and frees something leaves `first` as it was.
     if (first != &head.list) [[unlikely]] {
       previous_of(first) = &owned.next;
       ++thread.more;
     }
-    owned.next = first;
-    barrier();
-    head.list = &owned.next;
     if (!kernel_watches()) [[unlikely]]
       note_start(owned, thread_start(thread.id));
     barrier();
@@ -177,7 +179,9 @@ class Robust {
     if (owner == 0) return;
     if (kernel_watches() ? may_own(owned, owner) : runs(owned, owner)) return;
     note_start(owned, 0);  // before another can own it
-    owned.word.compare_exchange_strong(seen, (seen & FUTEX_WAITERS) | FUTEX_OWNER_DIED, std::memory_order_relaxed);
+    // Release: pairs with the acquire of whoever takes it next.
+    owned.word.compare_exchange_strong(seen, (seen & FUTEX_WAITERS) | FUTEX_OWNER_DIED, std::memory_order_release,
+                                       std::memory_order_relaxed);
   }
 
   /// For a test of what happens where the list can't be used: threads that begin from now on don't.
@@ -204,6 +208,7 @@ class Robust {
   // Where the kernel watches: false only if it can't be the owner of a word that was taken as it should be.
   static bool may_own(const OwnedWord& owned, std::uint32_t owner) noexcept {
     Thread& me = self();
+    if (!knows_numbers_.load(std::memory_order_relaxed)) return true;
     if (owner == me.id) return owns(me, owned);
     if (!is_due()) return true;
     const int saved = errno;
@@ -288,6 +293,9 @@ class Robust {
     own.head.list = &own.head.list;
     thread.head = head != nullptr ? head : &own.head;
     if (head == nullptr) watches_.store(false, std::memory_order_relaxed);
+    // Who was forked into a PID namespace of its own, and shares memory with those outside, knows others by other numbers.
+    static const std::uint64_t numbers = pid_namespace();
+    if (numbers != pid_namespace()) knows_numbers_.store(false, std::memory_order_relaxed);
     thread.more = 0;
     thread.id = thread_id();
   }
@@ -331,6 +339,7 @@ class Robust {
 
   inline static std::atomic<bool> watches_{true};
   inline static std::atomic<bool> disabled_{false};
+  inline static std::atomic<bool> knows_numbers_{true};
 };
 
 }  // namespace trine::os
