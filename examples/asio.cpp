@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// requires: boost
+// requires: boost_asio
 //
 // trine's objects in coroutines of Boost.Asio: they are awaited by asio::awaitable, and resumed by the io_context. A thread
 // outside sets the event that they await.
