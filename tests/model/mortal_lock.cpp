@@ -169,6 +169,7 @@ TEST(ModelMortalLock, TwoPartiesUnwatched) { prove_deaths(unwatched, two_parties
 struct NoNotes : MutableDeath {
   struct Noted {
     Noted(Self&, Owned&) noexcept {}
+    void stay() noexcept {}
   };
 };
 struct no_notes : trine::Mortal<NoNotes> {};

@@ -257,7 +257,7 @@ class Execution {
       owner.list.pop_back();
     }
     const bool comes_last = !is_noted && owner.noted && owner.noted->location == word.location;
-    if (!comes_last) mark_dead(id, word, is_noted);
+    if (!comes_last || !memory_[word.location].alive) mark_dead(id, word, is_noted);
     threads_.wake_up_all_steps();
     if (owner.has_nothing()) threads_.finish(id);
   }

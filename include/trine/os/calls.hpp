@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -46,7 +45,8 @@ struct Calls {
     return ::linkat(AT_FDCWD, from, AT_FDCWD, to, AT_SYMLINK_FOLLOW);
   }
   static int rename_to_new(const char* from, const char* to) noexcept {
-    return static_cast<int>(::syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE));
+    static constexpr unsigned no_replace = 1;  // RENAME_NOREPLACE; <linux/fs.h> would bring macros as common as BLOCK_SIZE along
+    return static_cast<int>(::syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, no_replace));
   }
   static int unlink(const char* path) noexcept { return ::unlink(path); }
   static int flock(int file, int operation) noexcept { return ::flock(file, operation); }
