@@ -54,7 +54,7 @@ class Barrier {
 
   /// The same with an action for each generation; not in shared memory, where no function can be kept: see wait(action).
   Barrier(std::ptrdiff_t parties, std::function<void()> action,
-          Until limit = {}) requires std::constructible_from<Attached, Extras*> : state_(parties) {
+          Until limit = {}) requires std::constructible_from<typename B::template Attached<int>, int*> : state_(parties) {
     if (action || !limit.never()) extras_.reset(new Extras{std::move(action), std::move(limit)});
   }
 

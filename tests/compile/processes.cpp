@@ -72,17 +72,12 @@ static_assert(stays<trine::Event<P>> && stays<trine::Lock<P>> && stays<trine::Se
               stays<trine::Queue<int, P>> && stays<trine::Event<M>> && stays<trine::Queue<int, M, 8>>);
 
 // A permit knows whose it is; more of them than there are places for can't be asked for by mistake.
-static_assert(trine::Semaphore<P>::largest == (std::ptrdiff_t{1} << 23) - 1);
+static_assert(trine::Semaphore<P>::largest == (std::ptrdiff_t{1} << 16) - 1);
 static_assert(trine::Semaphore<P>::largest == trine::Semaphore<M>::largest);
 
-// The two backends don't mix.
-template <class A, class B>
-concept SelectableTogether = requires(A& one, B& other) {
-  one.wait_op(), other.wait_op();
-}
-&&std::same_as<typename decltype(std::declval<A&>().wait_op())::Backend,
-               typename decltype(std::declval<B&>().wait_op())::Backend>;
-static_assert(SelectableTogether<trine::Event<P>, trine::Latch<P>>);
-static_assert(!SelectableTogether<trine::Event<P>, trine::Event<M>> && !SelectableTogether<trine::Event<P>, trine::Event<>>);
+// They are waited for together, and with threads.
+static_assert(requires(trine::Event<P>& one, trine::Latch<M>& two, trine::Semaphore<>& three) {
+  trine::select(one.wait_op(), two.wait_op(), three.acquire_op(), 1ms);
+});
 
 }  // namespace

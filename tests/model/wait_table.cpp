@@ -128,6 +128,7 @@ struct tabled {
   using Result = R;
   using Owned = Words::Owned;
   using Tally = Words::Tally;
+  using Escrow = Words::Escrow;
   using Flag = Words::Flag;
   using ShortLock = trine::Blocking<Checked::Os>::ShortLock;
 
@@ -137,6 +138,8 @@ struct tabled {
   static std::uint32_t vacate(Owned& owned, std::uint32_t me, std::uint32_t sleepers, std::uint32_t count) {
     return Words::vacate(owned, me, sleepers, count);
   }
+  static void abandon(Owned& owned) { Words::abandon(owned); }
+  static void look_after(Owned& owned) { Words::look_after(owned); }
   static void wake(Word& word, std::uint32_t count) { Wakes::wake(word, count); }
   static std::uint32_t self() { return model::self(); }
   static constexpr std::uint32_t holder() noexcept { return 1; }
