@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
+//
+// Included by support/backends.hpp, or after it.
 #pragma once
 
 #include <trine/backend/coroutines.hpp>
@@ -9,5 +11,10 @@ namespace trine_test {
 struct coroutines_on_two : trine::coroutines {
   static constexpr unsigned scheduler_threads = 2;
 };
+
+template <>
+inline constexpr const char* backend_name<trine::coroutines> = "coroutines";
+template <>
+inline constexpr const char* backend_name<coroutines_on_two> = "coroutines_on_two";
 
 }  // namespace trine_test

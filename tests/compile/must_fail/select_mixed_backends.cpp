@@ -1,4 +1,4 @@
-// expect: select\(\) takes operations of one backend
+// expect: select\(\) takes operations of backends that go together
 // SPDX-License-Identifier: BSL-1.0
 //
 // A thread that sleeps by futex does not hear of a portable_threads object.

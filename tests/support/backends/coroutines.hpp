@@ -7,11 +7,6 @@
 
 namespace trine_test {
 
-template <>
-inline constexpr const char* backend_name<trine::coroutines> = "coroutines";
-template <>
-inline constexpr const char* backend_name<coroutines_on_two> = "coroutines_on_two";
-
 #if defined(TRINE_TEST_FIRST_ONLY)
 using Backends = ::testing::Types<coroutines_on_two>;
 #else
