@@ -14,6 +14,7 @@
 
 #include <trine/backend.hpp>
 #include <trine/error.hpp>
+#include <trine/queue_get_many.hpp>
 #include <trine/queue_join.hpp>
 #include <trine/queue_operations.hpp>
 #include <trine/queue_ready.hpp>

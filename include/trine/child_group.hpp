@@ -10,7 +10,6 @@
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <thread>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -66,10 +65,10 @@ class TaskGroup<B> {
   /// Stopped when a function has failed, or by request_stop().
   [[nodiscard]] std::stop_token stop_token() {
     if (in_child_ && !std::exchange(watching_, true)) {
-      std::thread([this, source = stop_] () mutable {
+      B::Child::run_beside([this, source = stop_]() mutable {
         stopping_.wait();
         source.request_stop();
-      }).detach();  // it ends with the process
+      });
     }
     return stop_.get_token();
   }

@@ -38,6 +38,16 @@ struct QueuePlace {
   }
 };
 
+/// One end of a queue: where items are put, or where they are got.
+template <class Items, class B>
+struct QueueEnd {
+  typename B::ShortLock gate;
+  typename B::Flag waiting;                                // for this end to move
+  typename B::template Atomic<std::uint32_t> index{0};     // how far it has come: see QueueState
+  typename B::template Cell<std::uint32_t> other;          // the other end's index, as last seen from here
+  typename Items::Cursor cursor;
+};
+
 /// An item that is put as it is: a reference to the caller's.
 template <class Reference>
 class PlainItem {

@@ -36,7 +36,6 @@ template <class Items, class B>
 struct QueueState {
   using Word = typename B::Word;
   using Gate = typename B::ShortLock;
-  using Index = typename B::template Atomic<std::uint32_t>;
 
   /// What came of a try. must_wait: for the other end. held_up: somebody holds this end, and seems to keep it; slept: the same,
   /// and the operation has slept for that since. A new try is told what came of the last.
@@ -56,13 +55,7 @@ struct QueueState {
 
   static constexpr std::uint32_t most = std::uint32_t{1} << 30;
 
-  struct End {
-    Gate gate;
-    typename B::Flag waiting;  // for this end to move
-    Index index{0};
-    typename B::template Cell<std::uint32_t> other;  // the other end's index, as last seen from here
-    typename Items::Cursor cursor;
-  };
+  using End = QueueEnd<Items, B>;
 
   template <class... Arguments>
   explicit QueueState(std::size_t capacity, Arguments&&... for_items)

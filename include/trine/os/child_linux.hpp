@@ -20,6 +20,7 @@
 #include <span>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include <trine/os/calls.hpp>
@@ -62,6 +63,12 @@ class Child {
     Child child;
     child.begin(std::forward<Run>(run));
     return child;
+  }
+
+  /// In a child: calls `run()` in a thread of its own, which ends with the process.
+  template <class Run>
+  static void run_beside(Run run) {
+    std::thread(std::move(run)).detach();
   }
 
   /// Starts the program of the calling process anew, which is to find `order` and `bytes` by Spawned. Throws std::system_error.
