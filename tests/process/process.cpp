@@ -130,7 +130,7 @@ TEST_F(ProcessTest, TerminateAndKill) {
   killed.kill();
 }
 
-TEST_F(ProcessTest, TheEndOfOneThatIsKilledIsNoticedAtOnce) {
+TEST_F(ProcessTest, TheEndOfOneThatIsKilledIsNoticedInTime) {
   Event<P> never;
   std::vector<std::chrono::steady_clock::duration> waits;
   for (int i = 0; i < 20; ++i) {
@@ -142,7 +142,7 @@ TEST_F(ProcessTest, TheEndOfOneThatIsKilledIsNoticedAtOnce) {
     killer.join();
   }
   std::sort(waits.begin(), waits.end());
-  EXPECT_LT(waits[10], 30ms);
+  EXPECT_LT(waits[10], 150ms);
 }
 
 TEST_F(ProcessTest, TheDestructorJoins) {
