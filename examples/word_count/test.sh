@@ -4,62 +4,21 @@
 # Checks PROGRAM, which is word_count, against tr, sort and uniq on the project's own text, and what it does with what it
 # can't read or does not understand.
 
-set -u
-program=$1
-project=$(cd -- "$(dirname -- "$0")/../.." && pwd)
-folder=$(mktemp -d)
-trap 'chmod -R u+rwx "$folder"; rm -rf -- "$folder"' EXIT
-LC_ALL=C
-export LC_ALL
-failures=0
-
-fail() {
-  echo "FAILED: $*" >&2
-  failures=$((failures + 1))
-}
+. "$(dirname -- "$0")/../counting.sh"
 
 # The letter $2, $1 times.
 letters() {
   head -c "$1" /dev/zero | tr '\0' "$2"
 }
 
-corpus=$folder/corpus
-mkdir -p "$corpus/deep/er" "$corpus/empty"
-for part in include docs examples README.md; do
-  if [ -e "$project/$part" ]; then cp -R "$project/$part" "$corpus/"; fi
-done
 cp "$program" "$corpus/binary"
-: >"$corpus/empty file"
-printf 'no newline at the end' >"$corpus/deep/er/line"
 { letters 3000000 x; printf ' '; letters 262144 y; } >"$corpus/huge words"
 { letters 262140 z; cat "$project/LICENSE"; letters 600000 ' '; printf 'Sch\303\266n'; } >"$corpus/borders"
 seq 1 300000 | sed 's/.*/& line/' | tr '\n' ' ' >"$corpus/one line"
-ln -s .. "$corpus/deep/er/circle"
 ln -s "$corpus/borders" "$corpus/deep/link"
 
-# What it must find: words end where files end.
-find "$corpus" -type f -exec sh -c 'for file; do cat "$file"; echo; done' sh {} + |
-  tr -cs '[:alpha:]' '\n' | tr '[:upper:]' '[:lower:]' | sed '/^$/d' | sort | uniq -c | sed 's/^ *//' >"$folder/expected"
-[ -s "$folder/expected" ] || fail "the expected counts are empty"
+check_counts "threads portable_threads processes coroutines" "1 2 7"
 
-for backend in threads portable_threads processes coroutines; do
-  for workers in 1 2 7; do
-    "$program" --totals --backend "$backend" --workers "$workers" "$corpus" >"$folder/printed" || fail "exit code $?"
-    cmp "$folder/expected" "$folder/printed" || fail "counts of $workers workers on $backend"
-  done
-done
-
-# run CODE ARGUMENTS...: the program must exit with that code; what it prints is in $folder/out and $folder/err.
-run() {
-  expected=$1
-  shift
-  "$program" "$@" >"$folder/out" 2>"$folder/err"
-  code=$?
-  [ "$code" -eq "$expected" ] || fail "$*: exit code $code instead of $expected"
-}
-says() {
-  grep -q -e "$2" "$folder/$1" || fail "$1 does not say: $2"
-}
 says_nothing() {
   [ ! -s "$folder/$1" ] || fail "$1 is not empty"
 }
