@@ -27,7 +27,8 @@
 namespace bench {
 
 /// The object as the compiler can't see through: it may be anywhere, and anyone may have changed it.
-template <class T> T& hidden(T& object) {
+template <class T>
+T& hidden(T& object) {
   T* at = &object;
   // Not DoNotOptimize: before its version 1.8, g++ may lose the value of what it is given.
   asm volatile("" : "+r"(at) : : "memory");
@@ -62,15 +63,14 @@ class SleepingThread {
 
 /// Registers `shape` for each contender, as SHAPE/CONTENDER.
 template <class... Contenders, class Shape>
-std::vector<benchmark::internal::Benchmark*> enroll(const std::string& name, List<Contenders...>,
-                                                    Shape shape) {
-  return {benchmark::RegisterBenchmark(
-      (name + "/" + Contenders::name).c_str(),
-      [shape](benchmark::State& state) { shape.template operator()<Contenders>(state); })...};
+std::vector<benchmark::internal::Benchmark*> enroll(const std::string& name, List<Contenders...>, Shape shape) {
+  return {benchmark::RegisterBenchmark((name + "/" + Contenders::name).c_str(), [shape](benchmark::State& state) {
+    shape.template operator()<Contenders>(state);
+  })...};
 }
 
-/// Where the threads of a team run.
-enum class Placement { one_core, two_cores, unpinned };
+/// Where the threads of a team run: all on one core, by turns on two, by turns on all that there are, or as the system likes.
+enum class Placement { one_core, two_cores, all_cores, unpinned };
 
 inline const char* name_of_placement(Placement placement) {
   switch (placement) {
@@ -78,6 +78,8 @@ inline const char* name_of_placement(Placement placement) {
       return "one_core";
     case Placement::two_cores:
       return "two_cores";
+    case Placement::all_cores:
+      return "all_cores";
     case Placement::unpinned:
       return "unpinned";
   }
@@ -102,7 +104,7 @@ inline const std::vector<int>& cores() {
   return usable;
 }
 
-/// The placements that this machine has.
+/// The placements that this machine has, for a hand-over.
 inline std::vector<Placement> placements() {
   std::vector<Placement> found;
   if (!cores().empty()) found.push_back(Placement::one_core);
@@ -115,7 +117,8 @@ inline std::vector<Placement> placements() {
 inline void pin([[maybe_unused]] Placement placement, [[maybe_unused]] std::size_t number) {
 #ifdef __linux__
   if (placement == Placement::unpinned || cores().empty()) return;
-  const std::size_t used = placement == Placement::one_core ? 1 : std::min<std::size_t>(2, cores().size());
+  const std::size_t wanted = placement == Placement::one_core ? 1 : placement == Placement::two_cores ? 2 : cores().size();
+  const std::size_t used = std::min(wanted, cores().size());
   cpu_set_t set;
   CPU_ZERO(&set);
   CPU_SET(static_cast<unsigned>(cores()[number % used]), &set);
@@ -157,6 +160,13 @@ void measure_team(benchmark::State& state, std::size_t threads, Placement placem
 inline std::int64_t share(std::int64_t total, std::size_t part, std::size_t parts) {
   const auto count = static_cast<std::int64_t>(parts);
   return total / count + (static_cast<std::int64_t>(part) < total % count ? 1 : 0);
+}
+
+/// 2, 4, and twice as many again up to the number of cores.
+inline std::vector<std::size_t> team_sizes() {
+  std::vector<std::size_t> sizes{2, 4};
+  while (sizes.back() * 2 <= cores().size()) sizes.push_back(sizes.back() * 2);
+  return sizes;
 }
 
 /// Runs what was enrolled, as the command line says.

@@ -11,30 +11,42 @@
 #include <string>
 #include <utility>
 
+#include "contenders/limits.hpp"
 #include "harness.hpp"
 
 namespace {
 
 using namespace bench;
 
+/// Whether so many players of a contender can get on at all: there is nothing to see where those who spin keep others waiting.
+template <class Contender>
+bool plays(Placement placement, std::size_t players) {
+  if constexpr (requires { requires Contender::needs_cores; })
+    return placement != Placement::one_core && players <= cores().size();
+  else
+    return true;
+}
+
 /// Enrolls `Game<Contender>` for each placement. A game is played by Game::players threads, each of which
 /// calls play(number, rounds).
 template <template <class> class Game, class... Contenders>
-void enroll_game(const std::string& name, List<Contenders...> contenders) {
-  for (const Placement placement : placements()) {
-    const auto shape = [placement]<class Contender>(benchmark::State& state) {
+void enroll_game(const std::string& name, List<Contenders...>) {
+  const auto enroll_one = [&name]<class Contender>(List<Contender> alone, Placement placement) {
+    if (!plays<Contender>(placement, Game<Contender>::players)) return;
+    const auto shape = [placement]<class>(benchmark::State& state) {
       std::unique_ptr<Game<Contender>> game;
       measure_team(state, Game<Contender>::players, placement, [&game] {
         game = std::make_unique<Game<Contender>>();
         return [&game](std::size_t number, std::int64_t rounds) { game->play(number, rounds); };
       });
     };
-    for (auto* each : enroll(name + "/" + name_of_placement(placement), contenders, shape))
-      each->UseManualTime();
-  }
+    for (auto* each : enroll(name + "/" + name_of_placement(placement), alone, shape)) each->UseManualTime();
+  };
+  for (const Placement placement : placements()) (enroll_one(List<Contenders>(), placement), ...);
 }
 
-template <class Event> class EventGame {
+template <class Event>
+class EventGame {
  public:
   static constexpr std::size_t players = 2;
 
@@ -54,7 +66,8 @@ template <class Event> class EventGame {
   std::array<Ball, 2> balls_;
 };
 
-template <class Semaphore> class SemaphoreGame {
+template <class Semaphore>
+class SemaphoreGame {
  public:
   static constexpr std::size_t players = 2;
 
@@ -73,7 +86,8 @@ template <class Semaphore> class SemaphoreGame {
   std::array<Ball, 2> balls_;
 };
 
-template <class Condition> class ConditionGame {
+template <class Condition>
+class ConditionGame {
  public:
   static constexpr std::size_t players = 2;
 
@@ -88,7 +102,8 @@ template <class Condition> class ConditionGame {
   std::size_t turn_ = 0;
 };
 
-template <class Queues> class QueueGame {
+template <class Queues>
+class QueueGame {
  public:
   static constexpr std::size_t players = 2;
 
@@ -107,7 +122,8 @@ template <class Queues> class QueueGame {
   std::array<std::unique_ptr<Queue>, 2> queues_{std::make_unique<Queue>(1), std::make_unique<Queue>(1)};
 };
 
-template <class Barrier> class BarrierGame {
+template <class Barrier>
+class BarrierGame {
  public:
   static constexpr std::size_t players = 2;
 
@@ -121,7 +137,8 @@ template <class Barrier> class BarrierGame {
 
 /// One sets an event that eight wait for; the last of them to come back tells it so. Two events in turn, so
 /// that each is cleared when nobody waits for it.
-template <class Event> class WakeAllGame {
+template <class Event>
+class WakeAllGame {
   static constexpr std::size_t waiters = 8;
 
  public:
@@ -155,11 +172,11 @@ template <class Event> class WakeAllGame {
 }  // namespace
 
 int main(int argc, char** argv) {
-  enroll_game<EventGame>("event_round_trip", events);
+  enroll_game<EventGame>("event_round_trip", events + limit_events);
   enroll_game<SemaphoreGame>("semaphore_round_trip", semaphores);
   enroll_game<ConditionGame>("condition_round_trip", conditions);
-  enroll_game<QueueGame>("queue_round_trip", queues);
-  enroll_game<BarrierGame>("barrier_of_two", barriers);
-  enroll_game<WakeAllGame>("wake_eight", events);
+  enroll_game<QueueGame>("queue_round_trip", queues_of_one);
+  enroll_game<BarrierGame>("barrier_of_two", barriers + limit_barriers);
+  enroll_game<WakeAllGame>("wake_eight", events + limit_events);
   return bench::run(argc, argv);
 }

@@ -4,10 +4,17 @@
 
 #include <array>
 #include <atomic>
+#include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <limits>
+#include <string>
+#include <thread>
 
+#include <trine/os/pause.hpp>
+
+#include "contenders/limits.hpp"
 #include "harness.hpp"
 
 namespace {
@@ -16,7 +23,21 @@ using namespace bench;
 
 constexpr std::size_t capacity = 1024;
 
-template <std::size_t Bytes> using Item = std::array<std::uint64_t, Bytes / sizeof(std::uint64_t)>;
+template <std::size_t Bytes>
+using Item = std::array<std::uint64_t, Bytes / sizeof(std::uint64_t)>;
+
+/// A coroutine that starts at once, and that its owner resumes and destroys.
+struct LeastCoroutine {
+  struct promise_type {
+    LeastCoroutine get_return_object() { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
+    std::suspend_never initial_suspend() noexcept { return {}; }
+    std::suspend_always final_suspend() noexcept { return {}; }
+    void return_void() noexcept {}
+    void unhandled_exception() noexcept { std::terminate(); }
+  };
+
+  std::coroutine_handle<promise_type> handle;
+};
 
 /// What no primitive can undercut: its fast path has to do as much.
 void enroll_floors() {
@@ -38,9 +59,54 @@ void enroll_floors() {
     auto& word = hidden(object);
     for (auto _ : state) {
       std::uint32_t expected = 0;
-      if (!word.compare_exchange_strong(expected, 1, std::memory_order_acquire))
-        state.SkipWithError("not free");
+      if (!word.compare_exchange_strong(expected, 1, std::memory_order_acquire)) state.SkipWithError("not free");
       if (word.exchange(0, std::memory_order_release) != 1) state.SkipWithError("not taken");
+    }
+  });
+}
+
+/// What machine and system alone take for the parts of which waits, queues and coroutines are made.
+void enroll_parts() {
+  benchmark::RegisterBenchmark("floor/yield", [](benchmark::State& state) {
+    for (auto _ : state) std::this_thread::yield();
+  });
+  benchmark::RegisterBenchmark("floor/pause", [](benchmark::State& state) {
+    for (auto _ : state) trine::os::pause();
+  });
+#ifdef __linux__
+  benchmark::RegisterBenchmark("floor/futex_wake", [](benchmark::State& state) {
+    std::atomic<std::uint32_t> word{0};
+    for (auto _ : state) Parking::wake_all(word);
+  });
+#endif
+  benchmark::RegisterBenchmark("floor/coroutine_resume", [](benchmark::State& state) {
+    LeastCoroutine coroutine = []() -> LeastCoroutine {
+      for (;;) co_await std::suspend_always();
+    }();
+    auto& handle = hidden(coroutine.handle);
+    for (auto _ : state) handle.resume();
+    coroutine.handle.destroy();
+  });
+  benchmark::RegisterBenchmark("floor/coroutine_create", [](benchmark::State& state) {
+    const auto make = []() -> LeastCoroutine { co_await std::suspend_always(); };
+    for (auto _ : state) {
+      LeastCoroutine coroutine = make();
+      auto& handle = hidden(coroutine.handle);
+      handle.resume();
+      handle.destroy();
+    }
+  });
+}
+
+template <std::size_t Bytes>
+void enroll_copy() {
+  benchmark::RegisterBenchmark(("floor/copy_" + std::to_string(Bytes)).c_str(), [](benchmark::State& state) {
+    Item<Bytes> from{};
+    Item<Bytes> to;
+    for (auto _ : state) {
+      benchmark::DoNotOptimize(from);
+      to = from;
+      benchmark::DoNotOptimize(to);
     }
   });
 }
@@ -155,18 +221,19 @@ void enroll_put_get(const std::string& name, Contenders contenders, std::size_t 
   });
 }
 
-template <class B> void enroll_many(const char* name, std::size_t limit) {
+template <class Contenders>
+void enroll_many(const char* name, Contenders contenders, std::size_t limit) {
   // The time is that of one item.
-  benchmark::RegisterBenchmark(name, [limit](benchmark::State& state) {
+  enroll(name, contenders, [limit]<class Queues>(benchmark::State& state) {
     constexpr std::size_t many = 16;
-    trine::Queue<Item<8>, B> object(limit);
+    alignas(64) typename Queues::template Of<Item<8>> object(limit);
     auto& queue = hidden(object);
     std::array<Item<8>, many> items{};
     while (state.KeepRunningBatch(many)) {
       benchmark::DoNotOptimize(items);
-      queue.put_many(items);
-      auto got = queue.get_many(many);
-      benchmark::DoNotOptimize(got.data());
+      queue.put_many(items.data(), many);
+      for (std::size_t got = 0; got < many;) got += queue.get_many(items.data(), many - got);
+      benchmark::DoNotOptimize(items);
     }
   });
 }
@@ -174,6 +241,7 @@ template <class B> void enroll_many(const char* name, std::size_t limit) {
 void enroll_queues() {
   enroll_put_get<8>("queue_8_bounded", bounded_queues, capacity);
   enroll_put_get<256>("queue_256_bounded", bounded_queues, capacity);
+  enroll_put_get<4096>("queue_4096_bounded", bounded_queues, capacity);
   enroll_put_get<8>("queue_8_unbounded", queues, 0);
   enroll_put_get<256>("queue_256_unbounded", queues, 0);
   enroll("queue_try_get_empty", queues, []<class Queues>(benchmark::State& state) {
@@ -184,15 +252,17 @@ void enroll_queues() {
       benchmark::DoNotOptimize(got);
     }
   });
-  enroll_many<trine::threads>("queue_8_16_at_a_time_bounded/trine", capacity);
-  enroll_many<trine::threads>("queue_8_16_at_a_time_unbounded/trine", 0);
-  enroll_many<trine::portable_threads>("queue_8_16_at_a_time_bounded/trine_portable", capacity);
+  enroll_many("queue_8_16_at_a_time_bounded", trine_batches, capacity);
+  enroll_many("queue_8_16_at_a_time_unbounded", batch_queues, 0);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   enroll_floors();
+  enroll_parts();
+  enroll_copy<256>();
+  enroll_copy<4096>();
   enroll_locks();
   enroll_signals();
   enroll_queues();

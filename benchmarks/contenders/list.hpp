@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What lists of contenders are made of.
+#pragma once
+
+#include <cstddef>
+
+#include <trine/backend/threads.hpp>
+
+namespace bench {
+
+/// Types to measure one after the other.
+template <class... Contenders>
+struct List {};
+
+template <class... First, class... Second>
+constexpr List<First..., Second...> operator+(List<First...>, List<Second...>) {
+  return {};
+}
+
+/// A text as a template argument.
+template <std::size_t Size>
+struct Text {
+  consteval Text(const char (&from)[Size]) {
+    for (std::size_t i = 0; i < Size; ++i) text[i] = from[i];
+  }
+  char text[Size];
+};
+
+/// A primitive whose members are called as its kind wants them: it needs a name alone.
+template <Text Name, class Primitive>
+struct Named : Primitive {
+  static constexpr const char* name = Name.text;
+  using Primitive::Primitive;
+};
+
+template <class B>
+inline constexpr const char* name_of = nullptr;
+template <>
+inline constexpr const char* name_of<trine::threads> = "trine";
+template <>
+inline constexpr const char* name_of<trine::portable_threads> = "trine_portable";
+
+}  // namespace bench
