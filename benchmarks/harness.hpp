@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -169,15 +170,19 @@ inline std::vector<std::size_t> team_sizes() {
   return sizes;
 }
 
+/// Whether a second thread sleeps while the benchmarks run.
+enum class Company { none, sleeping_thread };
+
 /// Runs what was enrolled, as the command line says.
-inline int run(int argc, char** argv) {
+inline int run(int argc, char** argv, Company wanted = Company::sleeping_thread) {
   benchmark::AddCustomContext("compiler", __VERSION__);
 #ifndef NDEBUG
   benchmark::AddCustomContext("build", "NOT for measuring: assertions are on");
 #endif
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  const SleepingThread company;
+  std::optional<SleepingThread> company;
+  if (wanted == Company::sleeping_thread) company.emplace();
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   return 0;

@@ -46,6 +46,7 @@ struct Pipe {
     }
     T get() {
       T item;
+      to_be_filled(item);
       if (::read(ends[0], &item, sizeof item) != sizeof item) throw std::system_error(errno, std::system_category(), "read");
       return item;
     }
@@ -80,6 +81,7 @@ struct PosixMessages {
     }
     T get() {
       T item;
+      to_be_filled(item);
       if (::mq_receive(queue, reinterpret_cast<char*>(&item), sizeof item, nullptr) != sizeof item)
         throw std::system_error(errno, std::system_category(), "mq_receive");
       return item;

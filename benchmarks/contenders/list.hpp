@@ -41,4 +41,10 @@ inline constexpr const char* name_of<trine::threads> = "trine";
 template <>
 inline constexpr const char* name_of<trine::portable_threads> = "trine_portable";
 
+/// Tells the compiler that an item which is not initialized gets a value where it can't see it.
+template <class T>
+void to_be_filled(T& item) {
+  asm volatile("" : "=m"(item));
+}
+
 }  // namespace bench

@@ -39,11 +39,13 @@ struct MoodycamelQueue {
     void put(const T& item) { queue.enqueue(item); }
     T get() {
       T item;
+      to_be_filled(item);
       queue.wait_dequeue(item);
       return item;
     }
     std::optional<T> try_get() {
       T item;
+      to_be_filled(item);
       if (!queue.try_dequeue(item)) return std::nullopt;
       return item;
     }
@@ -68,6 +70,7 @@ struct MoodycamelCircularBuffer {
     void put(const T& item) { queue.wait_enqueue(item); }
     T get() {
       T item;
+      to_be_filled(item);
       queue.wait_dequeue(item);
       return item;
     }
@@ -93,11 +96,13 @@ struct TbbQueue {
     void put(const T& item) { queue.push(item); }
     T get() {
       T item;
+      to_be_filled(item);
       queue.pop(item);
       return item;
     }
     std::optional<T> try_get() {
       T item;
+      to_be_filled(item);
       if (!queue.try_pop(item)) return std::nullopt;
       return item;
     }

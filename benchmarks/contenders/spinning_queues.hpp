@@ -57,6 +57,7 @@ struct Insisting {
   }
   T get() {
     T item;
+    to_be_filled(item);
     insist([&] { return queue.try_pop(item); });
     return item;
   }
