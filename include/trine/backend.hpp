@@ -30,6 +30,8 @@ namespace trine {
 ///             errors of the operation. Everything that runs the user's code is here, and not in an attempt, which on some
 ///             backends the waker makes.
 /// selectable  whether giving up has no effect, so that select() may choose another operation instead.
+///
+/// A scheduler of coroutines watches those that also say `owned_by_thread == false`: it does not matter which thread attempts.
 template <class O>
 concept Operation = std::move_constructible<O> && requires(O& operation) {
   typename O::Backend;
@@ -48,6 +50,7 @@ struct OperationOf {
   using Backend = B;
   using Result = R;
   static constexpr bool selectable = true;
+  static constexpr bool owned_by_thread = false;
 
   bool give_up() noexcept { return true; }
 };

@@ -22,6 +22,7 @@ class BarrierWait : public OperationOf<std::ptrdiff_t, B> {
 
  public:
   static constexpr bool selectable = false;
+  static constexpr bool owned_by_thread = B::mortal;  // a party that may die has a place of its own
 
   BarrierWait(State& state, const std::function<void()>* action) noexcept : state_(&state), action_(action) {}
 

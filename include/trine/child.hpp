@@ -91,8 +91,9 @@ class ReportingChild {
   /// Its exit code, or the negative number of the signal that ended it; nothing while it runs.
   std::optional<int> ended() { return child_.ended(); }
 
-  /// Where to sleep until it has ended: on the word that says whether it is alive, and which its end changes.
-  Sleep<typename B::Word> sleep() const {
+  /// Where to sleep until it has ended: on the word that says whether it is alive, and which its end changes. `soon`: it is on
+  /// its way out, and no word will tell when it has ended.
+  Sleep<typename B::Word> watch() const {
     constexpr std::uint32_t sleepers = 1U << 31;
     auto& alive = child_.template shared<Report>().alive;
     B::look_after(alive);
@@ -102,9 +103,16 @@ class ReportingChild {
         return {&alive.word, seen | sleepers};
       }
     }
-    if ((seen & owner_word::died) == 0) return {&alive.word, seen};  // it has not begun, or somebody sleeps already
-    child_.sleep_a_moment();  // it is on its way out
-    return {&alive.word, 0};  // which the word does not hold: look again
+    // If it has not died, it has not begun, or somebody sleeps already.
+    return {&alive.word, seen, false, (seen & owner_word::died) != 0};
+  }
+
+  /// The same for one who blocks.
+  Sleep<typename B::Word> sleep() const {
+    const Sleep<typename B::Word> where = watch();
+    if (!where.soon) return where;
+    child_.sleep_a_moment();
+    return {where.word, 0};  // which the word does not hold: look again
   }
 
  private:

@@ -147,6 +147,10 @@ class TaskGroup<B>::JoinOperation : public OperationOf<bool, B> {
     if (attempt()) return {};
     return group_->children_.front().sleep();
   }
+  Sleep<typename B::Word> announce_at_once() {
+    if (attempt()) return {};
+    return group_->children_.front().watch();
+  }
 
   bool result() {
     const bool done = group_->children_.empty();

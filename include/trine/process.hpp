@@ -188,6 +188,10 @@ class Process::JoinOperation : public OperationOf<bool, processes> {
     if (attempt()) return {};
     return state_->child.sleep();
   }
+  Sleep<processes::Word> announce_at_once() {
+    if (attempt()) return {};
+    return state_->child.watch();
+  }
 
   [[nodiscard]] bool result() const noexcept { return ended_; }
 

@@ -235,6 +235,7 @@ template <class B>
 class Semaphore<B>::PermitOperation : public Acquiring<Ticket> {
  public:
   using Result = Permit<B>;
+  static constexpr bool owned_by_thread = B::mortal;
 
   PermitOperation(Semaphore& semaphore, State& state) noexcept : Acquiring<Ticket>(state), semaphore_(&semaphore) {}
 

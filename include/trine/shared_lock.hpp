@@ -182,6 +182,8 @@ class SharedLock<B>::SharedOperation : public OperationOf<bool, B> {
   using Outcome = typename Writer::Outcome;
 
  public:
+  static constexpr bool owned_by_thread = B::mortal;  // a reader that may die has a place of its own
+
   explicit SharedOperation(State& state) noexcept : state_(&state) {}
 
   // It looks before it enters: a reader that enters in vain keeps the writer waiting.

@@ -16,6 +16,7 @@ struct Sleep {
   Word* word = nullptr;
   std::uint32_t value = 0;
   bool shared = false;  // for those who sleep on words of several backends: whether other processes wake those who sleep on it
+  bool soon = false;    // for those who watch: nobody will wake for what comes next, look again in a moment
 
   [[nodiscard]] bool needless() const noexcept { return word == nullptr; }
   [[nodiscard]] bool changed() const noexcept { return word->load(std::memory_order_relaxed) != value; }

@@ -11,7 +11,7 @@
 #include <trine/backend/mortal.hpp>
 #include <trine/backend/shared_state.hpp>
 #include <trine/os/child_linux.hpp>
-#include <trine/os/mixed_futex.hpp>
+#include <trine/os/futex.hpp>
 #include <trine/os/nursery_linux.hpp>
 #include <trine/os/robust_futex.hpp>
 #include <trine/os/socket_ends_linux.hpp>
@@ -32,7 +32,7 @@ struct processes : Mortal<os::RobustFutex> {
   using Child = os::Child;
 
   /// For select(): the backends of which operations can be waited for together, and how.
-  using Together = Blocking<os::MixedFutex>;
+  using Together = Blocking<os::AnyFutex>;
 
   /// What makes the workers of a Pool.
   using Nursery = os::Nursery;
@@ -71,7 +71,7 @@ struct shared_memory : Mortal<os::RobustFutex> {
   using Child = os::Child;
 
   /// For select(): the backends of which operations can be waited for together, and how.
-  using Together = Blocking<os::MixedFutex>;
+  using Together = Blocking<os::AnyFutex>;
 
   /// The capacity of a queue, which is a part of its type here.
   template <std::size_t N>

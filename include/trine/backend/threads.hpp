@@ -38,10 +38,8 @@ struct ThreadsOver : Blocking<Os> {
 
 /// The calling thread blocks; objects live anywhere in this process. Sleeps by futex on Linux.
 struct threads : ThreadsOver<os::PrivateFutex> {
-#if defined(__linux__)
   /// For select(): the backends of which operations can be waited for together, and how.
-  using Together = Blocking<os::MixedFutex>;
-#endif
+  using Together = Blocking<os::AnyFutex>;
 };
 
 /// As threads, from the standard library alone: a table of waiters with mutexes and condition variables. It is what

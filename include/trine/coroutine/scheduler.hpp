@@ -17,7 +17,7 @@
 
 #include <trine/coroutine/child.hpp>
 #include <trine/coroutine/watched.hpp>
-#include <trine/os/word_watch.hpp>
+#include <trine/os/futex.hpp>
 #include <trine/spin.hpp>
 #include <trine/task.hpp>
 
@@ -94,6 +94,7 @@ class Scheduler {
   /// goes on with other coroutines; no thread is started for it. Returns the operation's result. The object must not care
   /// which thread waits: a RecursiveLock, or a Lock of a backend that knows owners, is refused by the compiler. Looking at n
   /// watched operations takes n steps, each time that the scheduler has run a few dozen coroutines or has slept.
+  /// The end of a child process is one of these: `co_await scheduler.watch(child.join_op())`.
   template <coroutine::Watchable O>
   [[nodiscard]] Awaiting<typename O::Result> watch(O operation, const Until& until = Until::forever()) {
     return coroutine::await(watch_op(std::move(operation)), until);

@@ -3,6 +3,8 @@
 // How a Scheduler does what scheduler.hpp says; included by that.
 #pragma once
 
+#include <algorithm>
+
 #include <trine/coroutine/scheduler.hpp>
 
 namespace trine {
@@ -128,10 +130,10 @@ void Scheduler::idle(Enough& enough) {
     if (has_work() || enough() || watched_.changed() || (spin.slow() && timers_.due())) return;
   }
   const auto raised = flag_.raise();
-  std::vector<os::WatchedWord> words{{raised.word, raised.value, false}};
-  watched_.collect(words);
+  std::vector<trine::Sleep<os::Native::Word>> words{raised};
+  const TimePoint until = watched_.collect(words);
   if (look_on(enough)) return;
-  os::sleep_on_any(words, timers_.next());
+  os::AnyFutex::sleep(words, os::AnyFutex::Limit(Until(std::min(until, timers_.next()))));
   // The wake that came to this thread lowered the flag; there may be others that sleep, and more work than for one.
   if (several_) {
     flag_.keep_raised();

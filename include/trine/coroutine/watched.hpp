@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -11,7 +12,8 @@
 #include <trine/backend.hpp>
 #include <trine/backend/blocking.hpp>
 #include <trine/coroutine/here.hpp>
-#include <trine/os/word_watch.hpp>
+#include <trine/os/futex.hpp>
+#include <trine/sleep.hpp>
 
 namespace trine::coroutine {
 
@@ -19,18 +21,23 @@ namespace trine::coroutine {
 /// the coroutine sleeps; that is changed when the other has.
 class WatchList {
  public:
+  using Word = os::Native::Word;
+  using Clock = std::chrono::steady_clock;
+
   struct Entry {
-    // Written by who announces the operation; read by who looks. The three need not fit together: who finds a change that is
+    // Written by who announces the operation; read by who looks. They need not fit together: who finds a change that is
     // none only makes the operation look again, and who announces sees to it that all sleepers look again.
-    std::atomic<const os::Native::Word*> word{nullptr};
+    std::atomic<Word*> word{nullptr};
     std::atomic<std::uint32_t> value{0};
+    std::atomic<bool> soon{false};
     bool shared = false;
     Table::Word proxy{0};
     Entry* next = nullptr;
     Entry* previous = nullptr;
 
-    [[nodiscard]] os::WatchedWord watched() const noexcept {
-      return {word.load(std::memory_order_relaxed), value.load(std::memory_order_relaxed), shared};
+    [[nodiscard]] Sleep<Word> watched() const noexcept {
+      return {word.load(std::memory_order_relaxed), value.load(std::memory_order_relaxed), shared,
+              soon.load(std::memory_order_relaxed)};
     }
   };
 
@@ -39,6 +46,7 @@ class WatchList {
     entry.next = first_;
     if (first_ != nullptr) first_->previous = &entry;
     first_ = &entry;
+    shared_ += entry.shared;
     count_.fetch_add(1, std::memory_order_relaxed);
   }
 
@@ -46,6 +54,7 @@ class WatchList {
     const Hold hold(gate_);
     (entry.previous != nullptr ? entry.previous->next : first_) = entry.next;
     if (entry.next != nullptr) entry.next->previous = entry.previous;
+    shared_ -= entry.shared;
     count_.fetch_sub(1, std::memory_order_relaxed);
   }
 
@@ -61,15 +70,18 @@ class WatchList {
     return false;
   }
 
-  /// Lets those try whose words have changed, or all: true if there were any. A wake needs the address alone, so it is made
-  /// with the list unlocked, when the entry may be gone.
+  /// Lets those try whose words have changed, or all: true if there were any. All from time to time where words are shared
+  /// with other processes: one who was to change such a word, or to wake, may have died. A wake needs the address alone, so
+  /// it is made with the list unlocked, when the entry may be gone.
   bool look(bool at_all) {
     if (empty()) return false;
     std::vector<Table::Word*> rouse;
     {
       const Hold hold(gate_);
+      at_all = overdue() || at_all;
       for (Entry* entry = first_; entry != nullptr; entry = entry->next) {
-        if (!at_all && !entry->watched().changed()) continue;
+        const Sleep<Word> watched = entry->watched();
+        if (!at_all && !watched.soon && !watched.changed()) continue;
         entry->proxy.fetch_add(1, std::memory_order_relaxed);
         rouse.push_back(&entry->proxy);
       }
@@ -78,13 +90,23 @@ class WatchList {
     return !rouse.empty();
   }
 
-  void collect(std::vector<os::WatchedWord>& into) {
-    if (empty()) return;
-    const Hold hold(gate_);
-    for (const Entry* entry = first_; entry != nullptr; entry = entry->next) into.push_back(entry->watched());
+  /// Adds where to sleep for all of them; until when at most.
+  Clock::time_point collect(std::vector<Sleep<Word>>& into) {
+    bool soon = false;
+    if (!empty()) {
+      const Hold hold(gate_);
+      for (const Entry* entry = first_; entry != nullptr; entry = entry->next) {
+        into.push_back(entry->watched());
+        soon = soon || into.back().soon;
+      }
+    }
+    return soon ? Clock::now() + moment : Clock::time_point::max();
   }
 
  private:
+  static constexpr std::chrono::microseconds moment{100};
+  static constexpr std::chrono::milliseconds slice{40};
+
   using Gate = Blocking<os::PrivateFutex>::ShortLock;
   struct Hold {
     explicit Hold(Gate& locked) : gate(locked) { gate.lock(); }
@@ -94,37 +116,38 @@ class WatchList {
     Gate& gate;
   };
 
-  Gate gate_;
+  bool overdue() noexcept {
+    if (shared_ == 0) return false;
+    const auto now = Clock::now();
+    if (now < look_at_all_) return false;
+    look_at_all_ = now + slice;
+    return true;
+  }
+
+  Gate gate_;  // guards the following three
   Entry* first_ = nullptr;
+  std::size_t shared_ = 0;           // how many words other processes wake
+  Clock::time_point look_at_all_{};  // when they are next looked at though they have not changed
   std::atomic<std::size_t> count_{0};
 };
 
 WatchList& watch_list_of(Scheduler& scheduler) noexcept;
 void rouse_all(Scheduler& scheduler) noexcept;
 
-#if defined(__linux__)
-template <os::FutexScope Scope>
-std::integral_constant<bool, Scope == os::FutexScope::machine> shared_words(const Blocking<os::LinuxFutex<Scope>>*);
-#else
-std::false_type shared_words(const Blocking<os::PrivateFutex>*);
-#endif
-
-/// Whether an operation belongs to whichever thread began it, so that no other may end it.
-template <class O>
-inline constexpr bool owned_by_thread = [] {
-  if constexpr (requires { O::owned_by_thread; }) {
-    return static_cast<bool>(O::owned_by_thread);
-  } else {
-    return false;
-  }
-}();
-
 /// The operations that a scheduler can watch: their callers sleep in the system on words that it can sleep on too, and it
 /// does not matter which thread they are tried by.
 template <class O>
-concept Watchable = Operation<O> && !owned_by_thread<O> && requires(const typename O::Backend* backend) {
-  shared_words(backend);
-};
+concept Watchable = Operation<O> && !O::owned_by_thread && os::SleptOnTogether<typename O::Backend::System>;
+
+/// announce(), for one whose thread has others to run: some operations have one that never blocks.
+template <class O>
+auto announce_at_once(O& operation) {
+  if constexpr (requires { operation.announce_at_once(); }) {
+    return operation.announce_at_once();
+  } else {
+    return operation.announce();
+  }
+}
 
 /// An operation of a backend that blocks, as one on coroutines.
 template <Watchable O, class B>
@@ -145,14 +168,15 @@ class Watched {
   // The proxy is read before the operation looks: who finds a later change changes it.
   Sleep<Table::Word> announce() {
     const std::uint32_t seen = entry_.proxy.load(std::memory_order_relaxed);
-    const auto sleep = operation_.announce();
+    const auto sleep = announce_at_once(operation_);
     if (sleep.needless()) return {};
-    const os::WatchedWord before = entry_.watched();
+    const Sleep<WatchList::Word> before = entry_.watched();
+    entry_.soon.store(sleep.soon, std::memory_order_relaxed);
     entry_.word.store(sleep.word, std::memory_order_relaxed);
     entry_.value.store(sleep.value, std::memory_order_relaxed);
     if (!listed_) {
       listed_ = true;
-      entry_.shared = decltype(shared_words(static_cast<const typename O::Backend*>(nullptr)))::value;
+      entry_.shared = O::Backend::System::shared;
       watch_list_of(*scheduler_).add(entry_);
     }
     // Threads that sleep do so on what was there before.
@@ -163,7 +187,7 @@ class Watched {
   bool give_up() {
     if (!operation_.give_up()) return false;
     // What woke the scheduler may have been meant for another.
-    if (listed_) O::Backend::wake(const_cast<os::Native::Word&>(*entry_.word.load(std::memory_order_relaxed)), 1);
+    if (listed_) O::Backend::wake(*entry_.word.load(std::memory_order_relaxed), 1);
     unlist();
     return true;
   }

@@ -127,36 +127,12 @@ class LinuxFutex : public Native {
   static void sleep(std::span<const Sleep<Word>> words, const Limit& limit) {
     const TimePoint until = end_of_sleep(limit);
     if (words.size() == 1) return sleep_on(words.front(), until);
-    if (words.size() <= FUTEX_WAITV_MAX && can_wait_for_several().load(std::memory_order_relaxed)) {
-      if (sleep_on_several(words, until)) return;
-      can_wait_for_several().store(false, std::memory_order_relaxed);
-    }
+    if (sleep_on_several(words, until, [](const Sleep<Word>&) { return shared; })) return;
     for (const auto& each : words) {
       if (each.changed()) return;
     }
     sleep_on(words.front(), std::min(until, std::chrono::steady_clock::now() + short_slice));
   }
-
-  /// As sleep(), on `count` words of which some may be shared with other processes, and others not: sleep_of(i) is where to
-  /// sleep, is_shared(i) which kind it is. At most FUTEX_WAITV_MAX. false: this system can't.
-  template <class SleepOf, class Shared>
-  static bool sleep_on_mixed(std::size_t count, TimePoint until, SleepOf sleep_of, Shared is_shared) {
-    std::array<futex_waitv, FUTEX_WAITV_MAX> list;
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto each = sleep_of(i);
-      const std::uint32_t flag = is_shared(i) ? 0 : FUTEX_PRIVATE_FLAG;
-      list[i] = {.val = each.value,
-                 .uaddr = reinterpret_cast<std::uintptr_t>(each.word),
-                 .flags = FUTEX_32 | flag,
-                 .__reserved = 0};
-    }
-    if (sleep_on_list(list.data(), count, until)) return true;
-    can_wait_for_several().store(false, std::memory_order_relaxed);
-    return false;
-  }
-
-  /// Whether the kernel is known to lack futex_waitv: false until the first sleep on several words.
-  static bool sleeps_in_slices() noexcept { return !can_wait_for_several().load(std::memory_order_relaxed); }
 
  protected:
   friend struct MixedFutex;
@@ -217,25 +193,25 @@ class LinuxFutex : public Native {
     if (result == -1 && errno != EAGAIN && errno != EINTR && errno != ETIMEDOUT) give_up("futex wait");
   }
 
-  // false: this kernel (or a filter of system calls) does not know the call.
-  static bool sleep_on_several(std::span<const Sleep<Word>> words, TimePoint until) {
+  // false: this kernel (or a filter of system calls) does not know the call, or there are too many words for it.
+  template <class IsShared>
+  static bool sleep_on_several(std::span<const Sleep<Word>> words, TimePoint until, IsShared is_shared) {
+    if (words.size() > FUTEX_WAITV_MAX || !can_wait_for_several().load(std::memory_order_relaxed)) return false;
     std::array<futex_waitv, FUTEX_WAITV_MAX> list;
     for (std::size_t i = 0; i < words.size(); ++i) {
+      const std::uint32_t flag = is_shared(words[i]) ? 0 : FUTEX_PRIVATE_FLAG;
       list[i] = {.val = words[i].value,
                  .uaddr = reinterpret_cast<std::uintptr_t>(words[i].word),
-                 .flags = FUTEX_32 | static_cast<std::uint32_t>(private_flag),
+                 .flags = FUTEX_32 | flag,
                  .__reserved = 0};
     }
-    return sleep_on_list(list.data(), words.size(), until);
-  }
-
-  static bool sleep_on_list(const futex_waitv* list, std::size_t count, TimePoint until) {
     Time at = absolute(until);
     Time* limit = until == TimePoint::max() ? nullptr : &at;
-    const long result = ::syscall(SYS_futex_waitv, list, count, 0, limit, CLOCK_MONOTONIC);
+    const long result = ::syscall(SYS_futex_waitv, list.data(), words.size(), 0, limit, CLOCK_MONOTONIC);
     if (result != -1 || errno == EAGAIN || errno == EINTR || errno == ETIMEDOUT) return true;
-    if (errno == ENOSYS || errno == EPERM) return false;
-    give_up("futex_waitv");
+    if (errno != ENOSYS && errno != EPERM) give_up("futex_waitv");
+    can_wait_for_several().store(false, std::memory_order_relaxed);
+    return false;
   }
 };
 

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstddef>
 #include <span>
 
 #include <trine/os/futex_linux.hpp>
@@ -21,11 +20,7 @@ struct MixedFutex : LinuxFutex<FutexScope::process> {
     if (std::none_of(words.begin(), words.end(), is_shared)) return Private::sleep(words, limit);
     if (std::all_of(words.begin(), words.end(), is_shared)) return Shared::sleep(words, limit);
     const TimePoint until = Shared::end_of_sleep(limit);
-    if (words.size() <= FUTEX_WAITV_MAX && !sleeps_in_slices() &&
-        sleep_on_mixed(
-            words.size(), until, [&](std::size_t i) { return words[i]; }, [&](std::size_t i) { return words[i].shared; })) {
-      return;
-    }
+    if (sleep_on_several(words, until, is_shared)) return;
     if (std::any_of(words.begin(), words.end(), [](const auto& each) { return each.changed(); })) return;
     const TimePoint soon = std::min(until, std::chrono::steady_clock::now() + short_slice);
     words.front().shared ? Shared::sleep_on(words.front(), soon) : Private::sleep_on(words.front(), soon);

@@ -44,6 +44,9 @@ struct Native {
     Until until_;
   };
 
+  /// Whether other processes wake those who sleep.
+  static constexpr bool shared = false;
+
   /// Whether it pays to look on before sleeping.
   static constexpr bool spins = true;
 
