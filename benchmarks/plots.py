@@ -26,7 +26,7 @@ def rules(colours):
 
 # Colours in full and not as variables, which not every viewer knows.
 STYLE = f"<style>\n{rules(LIGHT)}@media (prefers-color-scheme: dark) {{\n{rules(DARK)}}}\n</style>"
-WIDTH, LABELS, RIGHT, ROW = 920, 250, 190, 21
+WIDTH, LABELS, RIGHT, ROW = 980, 250, 250, 21
 
 
 def time_text(ns):
@@ -90,7 +90,7 @@ def dots(title, lines):
             x += 32 + 7 * len(words)
     parts += grid(axis, top - 6, bottom, time_text)
     parts.append(text((axis.left + axis.right) / 2, bottom + 32, "time of one operation, logarithmic; left is faster", "soft", "middle"))
-    parts.append(text(WIDTH - RIGHT + 14, top - 10, "best peer", "soft"))
+    parts.append(text(WIDTH - RIGHT + 14, top - 10, "fastest peer", "soft"))
     for index, (case, points) in enumerate(lines):
         y = top + ROW * index + ROW / 2
         parts.append(text(LABELS - 12, y + 4, case, "", "end"))
@@ -111,13 +111,19 @@ def dots(title, lines):
     return picture(bottom + 42, title, parts)
 
 
+def ratio_text(value):
+    return f"{value:,.0f}×" if value >= 10 else f"{value:.2f}×" if value >= 0.1 else f"{value:.2g}×"
+
+
 def ratios(title, lines):
-    """A bar for each case, from 1 to the left where trine is faster. lines: (group, case, ratio, peer)."""
+    """A bar for each case, from 1 to the left where trine is faster; a ring where a peer is faster still that promises less.
+
+    lines: (group, case, ratio, peer, (ratio, peer) of that one or None)."""
     if not lines:
         return picture(30, title, [text(12, 22, title, "title")])
-    values = [value for _, _, value, _ in lines]
+    values = [value for line in lines for value in (line[2], line[4][0] if line[4] else line[2])]
     axis = Axis(min(0.5, min(values)), max(2, max(values)), LABELS, WIDTH - RIGHT)
-    groups = list(dict.fromkeys(group for group, _, _, _ in lines))
+    groups = list(dict.fromkeys(line[0] for line in lines))
     top = 50
     bottom = top + ROW * (len(lines) + len(groups))
     parts = [text(12, 22, title, "title")] + grid(axis, top - 6, bottom, lambda value: f"{value:g}×")
@@ -126,14 +132,16 @@ def ratios(title, lines):
     for group in groups:
         parts.append(text(12, y + ROW / 2 + 4, group, "group"))
         y += ROW
-        for _, case, value, peer in sorted((each for each in lines if each[0] == group), key=lambda each: each[2]):
+        for _, case, value, peer, lesser in sorted((each for each in lines if each[0] == group), key=lambda each: each[2]):
             x = axis.at(value)
             kind = "ours" if value <= 1 else "worse"
             parts.append(text(LABELS - 12, y + ROW / 2 + 4, case, "", "end"))
             parts.append(f'<rect x="{min(x, one):.1f}" y="{y + 4}" width="{max(1, abs(x - one)):.1f}" height="{ROW - 8}" rx="2" class="{kind}">'
-                         f"<title>{html.escape(f'{case}: {value:.2f} of {peer}')}</title></rect>")
-            parts.append(text(WIDTH - RIGHT + 14, y + ROW / 2 + 4, f"{value:.2g}× {peer}", "soft"))
+                         f"<title>{html.escape(f'{case}: {ratio_text(value)} of {peer}')}</title></rect>")
+            if lesser:
+                parts.append(circle(axis.at(lesser[0]), y + ROW / 2, "less", f"{case}: {ratio_text(lesser[0])} of {lesser[1]}"))
+            parts.append(text(WIDTH - RIGHT + 14, y + ROW / 2 + 4, f"{ratio_text(value)} {peer}", "soft"))
             y += ROW
     parts.append(f'<line x1="{one:.1f}" y1="{top - 6}" x2="{one:.1f}" y2="{bottom}" class="one"/>')
-    parts.append(text((axis.left + axis.right) / 2, bottom + 32, "left of 1: trine is faster", "soft", "middle"))
+    parts.append(text((axis.left + axis.right) / 2, bottom + 32, "left of 1: trine is faster; a ring: the fastest peer, where it promises less", "soft", "middle"))
     return picture(bottom + 42, title, parts)

@@ -54,7 +54,7 @@ struct AtomicEvent {
     return true;
   }
   void set() {
-    word.store(1, std::memory_order_release);
+    word.store(1);  // in libstdc++ a notification may overtake a weaker one, and be lost
     word.notify_all();
   }
   void clear() { word.store(0, std::memory_order_relaxed); }
