@@ -17,7 +17,7 @@ LESS = [
     ("processes", r"^queue_", r"boost_lockfree_.*|rigtorp_.*|atomic_queue|.*spsc.*", "can't block"),
 ]
 # Not peers: references, and trine's own that are shown for comparison.
-REFERENCES = re.compile(r"^(limit_.*|acquire_load|bare_futex|plain_futex|one_rmw|two_rmw)$")
+REFERENCES = re.compile(r"^(limit_.*|acquire_load|bare_futex|fork_waitpid|plain_futex|one_rmw|two_rmw)$")
 OURS = re.compile(r"^trine")
 ASIDE = re.compile(r"^trine_portable")  # in the plots and in results.csv alone
 
@@ -73,7 +73,7 @@ SECTIONS = [
     ("processes", "Between processes", r"^processes$", r"",
      "trine's are crash-safe here: a process may be killed anywhere, and the others go on."),
     ("coroutines", "Coroutines", r"^coroutines$", r"", "On one thread, unless the case says otherwise."),
-    ("pool", "Pools of workers", r"^(pool|multiprocessing)$", r"", "Two workers."),
+    ("multiprocessing", "Pools, processes, managers", r"^(pool|multiprocessing)$", r"", "A pool has two workers."),
     ("watch", "Waiting in event loops of others", r"^watch$", r"", ""),
 ]
 
@@ -97,5 +97,5 @@ GOALS = [
      r"robust_mutex_2cv|message_queue|pipe|posix_mq", 0.25),
     ("coroutines, beside coroutine libraries", "coroutines", r"", r"trine.*", r"(?i).*(tmc|toomanycooks|cppcoro|libcoro).*", 1.0),
     ("coroutines, beside Asio", "coroutines", r"", r"trine.*", r"asio.*", 0.1),
-    ("map of a pool of processes", "pool", r"^pool_map$", r"trine_processes", r"python", 0.2),
+    ("map of a pool of processes", "pool|multiprocessing", r"^pool_map$", r"trine_processes", r"python", 0.2),
 ]

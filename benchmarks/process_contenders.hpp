@@ -306,6 +306,6 @@ inline constexpr auto process_semaphores =
     List<TrineProcessesSemaphore, TrineSharedSemaphore, SharedPosixSemaphore>() + interprocess_semaphores;
 inline constexpr auto process_conditions =
     List<TrineCondition<trine::shared_memory>, SharedCondition<RobustMutex>>() + interprocess_conditions;
-inline constexpr auto process_queues = List<ProcessesQueue, SharedMemoryQueue, RobustRing>() + message_queues;
+inline constexpr auto process_queues = List<ProcessesQueue, SharedMemoryQueue, RobustRing>() + message_queues + byte_queues;
 
 }  // namespace bench

@@ -220,7 +220,7 @@ void move_items(benchmark::State& state, std::size_t producers) {
 
 template <std::size_t Bytes>
 void enroll_moving() {
-  for (const std::size_t producers : {1U, 2U}) {
+  for (const std::size_t producers : {1U, 2U, 4U}) {
     const auto shape = [producers]<class Queues>(benchmark::State& state) {
       move_items<Bytes, typename Queues::template Of<Item<Bytes>>>(state, producers);
     };
@@ -310,6 +310,12 @@ class QueueGame {
   std::array<Ball, 2> balls_;
 };
 
+#ifdef TRINE_HAVE_MQUEUE
+inline constexpr List<QueueGame<"posix_mq", PosixMessages::Of<std::int64_t>>> mqueue_games;
+#else
+inline constexpr List<> mqueue_games;
+#endif
+
 #ifdef TRINE_HAVE_INTERPROCESS
 inline constexpr List<SemaphoreGame<"interprocess_semaphore", InterprocessSemaphore>,
                       ConditionGame<"interprocess_condition", InterprocessCondition>,
@@ -325,8 +331,8 @@ inline constexpr auto games =
          ConditionGame<"trine_condition", TrineCondition<trine::shared_memory>>,
          QueueGame<"trine_queue", SharedMemoryQueue::Of<std::int64_t, 1>>, SemaphoreGame<"sem_t", SharedPosixSemaphore>,
          ConditionGame<"pthread_cond", SharedCondition<RobustMutex>>,
-         QueueGame<"robust_mutex_2cv", RobustRing::Of<std::int64_t>>>() +
-    interprocess_games;
+         QueueGame<"robust_mutex_2cv", RobustRing::Of<std::int64_t>>, QueueGame<"pipe", Pipe::Of<std::int64_t>>>() +
+    mqueue_games + interprocess_games;
 
 void enroll_games() {
   for (const Placement placement : placements()) {
@@ -349,6 +355,7 @@ int main(int argc, char** argv) {
   enroll_counting();
   enroll_moving<8>();
   enroll_moving<256>();
+  enroll_moving<4096>();
   enroll_games();
   return bench::run(argc, argv);
 }

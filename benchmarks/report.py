@@ -62,7 +62,7 @@ class Results:
         found = []
         for each in [(program, case), *cases.borrowed_limits(program, case)]:
             found += [row.median for name, row in self.rows.get(each, {}).items()
-                      if name.startswith("limit_") or name == "bare_futex" or (name == "acquire_load" and each == (program, case))]
+                      if name.startswith("limit_") or name in ("bare_futex", "fork_waitpid") or (name == "acquire_load" and each == (program, case))]
         for programs, pattern, parts in cases.LIMITS:
             if re.fullmatch(programs, program) and re.search(pattern, case):
                 times = [self.time(*part) for part in parts]
@@ -149,7 +149,7 @@ def goal_lines(results):
     for title, program, pattern, ours, others, most in cases.GOALS:
         ratios = []
         for (where, case), rows in results.rows.items():
-            if where != program or not re.search(pattern, case):
+            if not re.fullmatch(program, where) or not re.search(pattern, case):
                 continue
             if others == "limit":
                 against = results.limit(program, case)

@@ -113,9 +113,9 @@ def python_rows(options):
 
 def google_rows(program, options):
     """The rows of a program of Google Benchmark, and what was left out, with the reason."""
-    command = [str(program), "--benchmark_format=json", f"--benchmark_min_time={options.min_time}",
+    command = [str(program.resolve()), "--benchmark_format=json", f"--benchmark_min_time={options.min_time}",
                "--benchmark_enable_random_interleaving=true", f"--benchmark_filter={options.filter}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST, cwd=options.build)
     text = done.stdout
     if not text.strip():
         if "Failed to match" in done.stderr:
@@ -150,7 +150,7 @@ def main():
     parser.add_argument("--build", default="build/bench", help="the folder that was built in")
     parser.add_argument("--out", default="build/bench/results")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--min-time", type=float, default=0.03, help="seconds for each row in each round")
+    parser.add_argument("--min-time", type=float, default=0.08, help="seconds for each row in each round")
     parser.add_argument("--budget", type=float, default=720, help="seconds; no program is begun after them")
     parser.add_argument("--programs", default="", help="a list with commas; all")
     parser.add_argument("--filter", default="all", help="rows whose name matches, as in Google Benchmark")

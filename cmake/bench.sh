@@ -52,7 +52,7 @@ if [ "$measure" = yes ]; then
   if [ -n "$quick" ]; then
     python3 benchmarks/run.py --out "$results" --rounds "${rounds:-2}" --min-time 0.01 --budget 120 --quick
   else
-    python3 benchmarks/run.py --out "$results" --rounds "${rounds:-7}" --budget 600
+    python3 benchmarks/run.py --out "$results" --rounds "${rounds:-7}" --budget 660
   fi
 fi
 python3 benchmarks/report.py --results "$results" --cache build/bench/CMakeCache.txt
