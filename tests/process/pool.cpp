@@ -26,7 +26,7 @@
 
 #include <trine/backend/processes.hpp>
 #include <trine/event.hpp>
-#include <trine/os/process_linux.hpp>
+#include <trine/os/process_identity.hpp>
 #include <trine/pool.hpp>
 #include <trine/queue.hpp>
 #include <trine/semaphore.hpp>
@@ -54,7 +54,10 @@ pid_t own_pid() { return ::getpid(); }
 pid_t nursery_pid() { return ::getppid(); }
 
 /// Whether it runs: one that is dead and only not buried yet does not.
-bool exists(pid_t pid) { return trine::os::thread_start(static_cast<std::uint32_t>(pid)) != 0; }
+bool exists(pid_t pid) {
+  const auto stat = trine::os::thread_stat(static_cast<std::uint32_t>(pid));
+  return stat.error == 0 && !stat.ended;
+}
 
 /// Says who does the task, and then waits for the gate.
 bool wait_at(Pids& who, Event& gate) {

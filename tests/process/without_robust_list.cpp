@@ -2,10 +2,16 @@
 //
 // Where the kernel does not mark what the dead owned: those who wait find out within their slices.
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/resource.h>
 
+#include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <functional>
 #include <optional>
 
@@ -20,6 +26,7 @@
 
 #include "process/killing/children.hpp"
 #include "process/killing/guarded.hpp"
+#include "support/faulty_calls.hpp"
 
 namespace {
 
@@ -43,6 +50,8 @@ class WithoutRobustList : public LeavesNothing {
   }
 
   SharedPlace& place() { return *place_; }
+
+  void not_taken_for_dead(const std::function<void()>& first);
 
   Child child(const std::function<void()>& body) {
     return Child(place_->report(), [body] {
@@ -155,7 +164,8 @@ TEST_F(WithoutRobustList, Barrier) {
   });
 }
 
-TEST_F(WithoutRobustList, OneThatLivesIsNotTakenForDead) {
+/// One that lives owns a lock; somebody else, who has done `first`, must not get it.
+void WithoutRobustList::not_taken_for_dead(const std::function<void()>& first) {
   auto& lock = place().make<trine::Lock<B>>();
   Report& stage = place().report();
   Child owner = child([&] {
@@ -164,9 +174,93 @@ TEST_F(WithoutRobustList, OneThatLivesIsNotTakenForDead) {
     for (;;) ::pause();
   });
   ASSERT_TRUE(holds_before(Clock::now() + hang, [&] { return stage.stage == 1; }));
-  Child waiter = child([&] { require(!lock.lock(200ms), "locked by two"); });
+  Child waiter = child([&] {
+    first();
+    require(!lock.lock(200ms), "locked by two");
+  });
   EXPECT_TRUE(waiter.ends_before(Clock::now() + hang));
   EXPECT_EQ(waiter.trouble(), "");
+}
+
+TEST_F(WithoutRobustList, OneThatLivesIsNotTakenForDead) {
+  not_taken_for_dead([] {});
+}
+
+TEST_F(WithoutRobustList, OneThatLivesIsNotTakenForDeadByOneThatCanOpenNoFile) {
+  not_taken_for_dead([] {
+    const rlimit none{.rlim_cur = 0, .rlim_max = 0};
+    require(::setrlimit(RLIMIT_NOFILE, &none) == 0 && ::open("/", O_RDONLY | O_CLOEXEC) < 0 && errno == EMFILE,
+            "a file can be opened");
+  });
+}
+
+// Its number says nothing there, or is another's.
+TEST_F(WithoutRobustList, OneThatLivesIsNotTakenForDeadInAnotherPidNamespace) {
+  Child allowed(place().report(), [] { require(::unshare(CLONE_NEWPID) == 0, "not allowed"); });
+  ASSERT_TRUE(allowed.ends_before(Clock::now() + hang));
+  if (!allowed.trouble().empty()) GTEST_SKIP() << "no PID namespace can be made here";
+  for (const bool without : {true, false}) {
+    Robust::do_without_kernel(without);
+    auto& lock = place().make<trine::Lock<B>>();
+    Report& stage = place().report();
+    Report& report = place().report();
+    Child owner(place().report(), [&] {
+      const auto held = lock.guard();
+      stage.stage = 1;
+      for (;;) ::pause();
+    });
+    ASSERT_TRUE(holds_before(Clock::now() + hang, [&] { return stage.stage == 1; }));
+    Child outside(place().report(), [&] {
+      Robust::self();
+      require(::unshare(CLONE_NEWPID) == 0, "unshare");
+      Child inside(report, [&] { require(!lock.lock(200ms), "locked by two"); });
+      require(inside.ends_before(Clock::now() + hang), "it does not end");
+    });
+    EXPECT_TRUE(outside.ends_before(Clock::now() + hang));
+    EXPECT_EQ(outside.trouble(), "");
+    EXPECT_STREQ(report.text.data(), "");
+  }
+}
+
+TEST(LifeOfAThread, DeadOnlyIfTheSystemSaysSo) {
+  using trine::os::Life;
+  const std::uint32_t me = trine::os::thread_id();
+  const std::uint64_t started = trine::os::thread_stat(me).start;
+  const auto life = [](std::uint32_t id, std::uint64_t start) { return trine::os::life_of_thread<FaultyCalls>(id, start); };
+  EXPECT_EQ(life(me, started), Life::alive);
+  EXPECT_EQ(life(me, 0), Life::alive);
+  EXPECT_EQ(life(me, started + 1), Life::dead) << "the number came again";
+
+  Faults::now() = {};
+  EXPECT_EQ(life(me, started), Life::alive);
+  const int calls = Faults::now().count;
+  EXPECT_GE(calls, 5);
+  for (int at = 1; at <= calls; ++at) {
+    Faults::now() = {.at = at, .error = EINTR};
+    static_cast<void>(life(me, started));
+    const char* const call = Faults::now().call;
+    for (const int error : plausible_errors(call)) {
+      Faults::now() = {.at = at, .error = error};
+      EXPECT_NE(life(me, started), Life::dead) << call << ": " << std::strerror(error);
+    }
+  }
+  Faults::now() = {};
+}
+
+TEST(LifeOfAThread, OneThatIsGone) {
+  using trine::os::Life;
+  SharedPlace place;
+  Child child(place.report(), [] {
+    for (;;) ::pause();
+  });
+  const auto id = static_cast<std::uint32_t>(child.id());
+  const std::uint64_t started = trine::os::thread_stat(id).start;
+  EXPECT_EQ(trine::os::life_of_thread(id, started), Life::alive);
+  child.kill();
+  EXPECT_TRUE(holds_before(Clock::now() + hang, [&] { return trine::os::life_of_thread(id, started) == Life::dead; }))
+      << "not buried";
+  child.bury();
+  EXPECT_EQ(trine::os::life_of_thread(id, started), Life::dead);
 }
 
 }  // namespace

@@ -62,6 +62,7 @@ inline const std::vector<int>& plausible_errors(std::string_view call) {
       {"opendir", {EACCES, EMFILE, ENFILE, ENOENT, ENOMEM}},
       {"readdir", {EBADF}},
       {"closedir", {EBADF}},
+      {"tkill", {EPERM, EAGAIN}},
   };
   return errors.at(call);
 }
@@ -114,6 +115,7 @@ struct FaultyCalls : trine::os::Calls {
     const int done = Real::closedir(folder);
     return fails("closedir") ? -1 : done;
   }
+  static int tkill(std::uint32_t thread, int signal) noexcept { return fails("tkill") ? -1 : Real::tkill(thread, signal); }
 };
 
 }  // namespace trine_test

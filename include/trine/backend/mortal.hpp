@@ -88,6 +88,22 @@ struct Mortal : Blocking<Os> {
     }
   }
 
+  /// Makes a free place the caller's own, for which `free` is true of the word that it holds. Returns which one, or where the
+  /// places end.
+  template <class Places, class Free>
+  static std::uint32_t take_place(Places& places, typename Os::template Atomic<std::uint32_t>& top, std::memory_order order,
+                                  Free free) {
+    const std::uint32_t me = holder();
+    const auto most = static_cast<std::uint32_t>(places.size());
+    for (std::uint32_t i = 0; i < most; ++i) {
+      const std::uint32_t at = (me % spread + i) % most;
+      raise(top, at + 1);
+      std::uint32_t seen = 0;
+      if (claim(places[at].owned, seen, me, order) || (free(seen) && claim(places[at].owned, seen, me, order))) return at;
+    }
+    return most;
+  }
+
   /// How many are inside, with a word for each of them, which its death marks. At most `most` at a time.
   class Tally {
    public:
@@ -160,21 +176,12 @@ struct Mortal : Blocking<Os> {
 
     template <class Free>
     bool enter_where(std::uint32_t tag, Free free) {
-      const std::uint32_t me = holder();
-      for (std::uint32_t i = 0; i < most; ++i) {
-        const std::uint32_t at = (me % spread + i) % most;
-        Place& place = places_[at];
-        raise(top_, at + 1);
-        std::uint32_t seen = 0;
-        // Sequentially consistent: a reader enters and then looks for a writer, a writer comes and then counts the readers.
-        if (claim(place.owned, seen, me, std::memory_order_seq_cst) ||
-            (free(seen) && claim(place.owned, seen, me, std::memory_order_seq_cst))) {
-          // Those who count read it after the word. Where there are several tags, a lock keeps them out until it is written.
-          place.tag.store(tag, std::memory_order_seq_cst);
-          return true;
-        }
-      }
-      return false;
+      // Sequentially consistent: a reader enters and then looks for a writer, a writer comes and then counts the readers.
+      const std::uint32_t at = take_place(places_, top_, std::memory_order_seq_cst, free);
+      if (at == most) return false;
+      // Those who count read it after the word. Where there are several tags, a lock keeps them out until it is written.
+      places_[at].tag.store(tag, std::memory_order_seq_cst);
+      return true;
     }
 
     template <class Use>
@@ -226,17 +233,13 @@ struct Mortal : Blocking<Os> {
 
      private:
       bool find(Escrow& escrow) {
-        const std::uint32_t me = holder();
-        for (std::uint32_t i = 0; i < most; ++i) {
-          const std::uint32_t at = (me % spread + i) % most;
-          raise(escrow.top_, at + 1);
-          std::uint32_t seen = 0;
-          if (!claim(escrow.places_[at].owned, seen, me, std::memory_order_acquire)) continue;
-          place_ = at + 1;
-          turn_ = escrow.places_[at].turns.load(std::memory_order_relaxed) | 1;
-          return true;
-        }
-        return false;
+        // Acquire: pairs with the release by which it was freed, so that its turns are seen.
+        const std::uint32_t at =
+            take_place(escrow.places_, escrow.top_, std::memory_order_acquire, [](std::uint32_t) { return false; });
+        if (at == most) return false;
+        place_ = at + 1;
+        turn_ = escrow.places_[at].turns.load(std::memory_order_relaxed) | 1;
+        return true;
       }
 
       std::uint32_t place_ = 0;  // plus one

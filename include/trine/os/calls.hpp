@@ -20,7 +20,7 @@
 
 namespace trine::os {
 
-/// Every system call that named and shared memory makes. What makes them is a template over this, so that a test can let any
+/// Every system call that named and shared memory makes, and that tells whether an owner of something in it lives. What makes them is a template over this, so that a test can let any
 /// of them fail. Each is as the system's own: -1 and errno.
 struct Calls {
   /// Where POSIX shared memory objects are files.
@@ -53,6 +53,7 @@ struct Calls {
   static DIR* opendir(const char* path) noexcept { return ::opendir(path); }
   static dirent* readdir(DIR* folder) noexcept { return ::readdir(folder); }
   static int closedir(DIR* folder) noexcept { return ::closedir(folder); }
+  static int tkill(std::uint32_t thread, int signal) noexcept { return static_cast<int>(::syscall(SYS_tkill, thread, signal)); }
 };
 
 /// Throws the std::system_error of a call that failed, which names the call and what it was about.

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
+#include <cstdio>
 #include <string>
 #include <string_view>
 #include <trine/os/calls.hpp>
@@ -59,33 +60,70 @@ template <class Calls = os::Calls> ProcessIdentity this_process() {
   return {.pid = static_cast<std::uint32_t>(::getpid()), .start = to_number(stat_word(text, stat_start))};
 }
 
-/// Whether that process still runs; unknown where /proc does not show the processes that this one sees.
-template <class Calls = os::Calls> Life life_of(const ProcessIdentity& process) {
-  std::array<char, 32> self;
-  const auto length = Calls::readlink("/proc/self", self.data(), self.size());
-  const auto me = static_cast<std::uint64_t>(::getpid());
-  if (length <= 0 || to_number({self.data(), static_cast<std::size_t>(length)}) != me) return Life::unknown;
+/// What /proc tells of a thread, or of a process by the number of its first.
+struct ThreadStat {
+  int error = 0;              ///< of the call that failed; the rest says nothing then
+  bool ended = false;         ///< it is dead and only not buried yet
+  std::uint64_t threads = 0;  ///< how many its process has
+  std::uint64_t start = 0;    ///< in clock ticks since the machine started
+};
 
-  const std::string path = "/proc/" + std::to_string(process.pid) + "/stat";
-  const auto file = open_file<Calls>(path, O_RDONLY);
-  if (!file) return errno == ENOENT || errno == ESRCH ? Life::dead : Life::unknown;
+template <class Calls = os::Calls> ThreadStat thread_stat(std::uint32_t id) noexcept {
+  std::array<char, 32> path;
+  std::snprintf(path.data(), path.size(), "/proc/%u/stat", id);
+  const File<Calls> file(uninterrupted([&] { return Calls::open(path.data(), O_RDONLY | O_CLOEXEC, 0); }));
+  if (!file) return {.error = errno};
   std::array<char, 1024> text;
   const auto read = uninterrupted([&] { return Calls::pread(file.number(), text.data(), text.size(), 0); });
-  if (read < 0) return errno == ESRCH ? Life::dead : Life::unknown;
+  if (read < 0) return {.error = errno};
   const std::string_view words(text.data(), static_cast<std::size_t>(read));
-  if (to_number(stat_word(words, stat_start)) != process.start) return Life::dead;
-  // A dead process that nobody has waited for; but the first thread of a living one may have ended as well.
   const std::string_view state = stat_word(words, stat_state);
-  const bool ended = state == "Z" || state == "X";
-  return ended && to_number(stat_word(words, stat_threads)) <= 1 ? Life::dead : Life::alive;
+  const std::string_view start = stat_word(words, stat_start);
+  if (start.empty()) return {.error = EIO};
+  return {.ended = state == "Z" || state == "X",
+          .threads = to_number(stat_word(words, stat_threads)),
+          .start = to_number(start)};
 }
 
-/// The PID namespace of the calling process: the numbers of threads mean something within it alone.
-template <class Calls = os::Calls> std::uint64_t pid_namespace() {
+/// Whether /proc is mounted, and its numbers are those that the calling process knows others by.
+template <class Calls = os::Calls> bool proc_is_ours() noexcept {
+  std::array<char, 32> self;
+  const auto length = Calls::readlink("/proc/self", self.data(), self.size());
+  return length > 0 && to_number({self.data(), static_cast<std::size_t>(length)}) == static_cast<std::uint64_t>(::getpid());
+}
+
+/// Whether that process still runs; unknown where /proc does not show the processes that this one sees.
+template <class Calls = os::Calls> Life life_of(const ProcessIdentity& process) noexcept {
+  if (!proc_is_ours<Calls>()) return Life::unknown;
+  const ThreadStat stat = thread_stat<Calls>(process.pid);
+  if (stat.error != 0) return stat.error == ENOENT || stat.error == ESRCH ? Life::dead : Life::unknown;
+  if (stat.start != process.start) return Life::dead;
+  // A dead process that nobody has waited for; but the first thread of a living one may have ended as well.
+  return stat.ended && stat.threads <= 1 ? Life::dead : Life::alive;
+}
+
+/// Whether the thread of that number still runs, and, unless `start` is 0, is the one that started then. Dead only if the
+/// system says so: a file that can't be read, or is hidden, tells nothing.
+template <class Calls = os::Calls> Life life_of_thread(std::uint32_t id, std::uint64_t start) noexcept {
+  if (Calls::tkill(id, 0) != 0 && errno == ESRCH) return Life::dead;
+  if (!proc_is_ours<Calls>()) return Life::unknown;
+  const ThreadStat stat = thread_stat<Calls>(id);
+  if (stat.error != 0) return Life::unknown;
+  return stat.ended || (start != 0 && stat.start != start) ? Life::dead : Life::alive;
+}
+
+/// The PID namespace of the calling process: the numbers of threads mean something within it alone. 0, and errno, if the
+/// system does not tell.
+template <class Calls = os::Calls> std::uint64_t known_pid_namespace() noexcept {
   struct stat status;
-  const char* const path = "/proc/self/ns/pid";
-  if (Calls::stat(path, &status) != 0) fail_call("stat", path);
-  return status.st_ino;
+  return Calls::stat("/proc/self/ns/pid", &status) == 0 ? status.st_ino : 0;
+}
+
+/// The same; throws std::system_error if the system does not tell.
+template <class Calls = os::Calls> std::uint64_t pid_namespace() {
+  const std::uint64_t found = known_pid_namespace<Calls>();
+  if (found == 0) fail_call("stat", "/proc/self/ns/pid");
+  return found;
 }
 
 /// FNV-1a: the same on every compiler and machine.

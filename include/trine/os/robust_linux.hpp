@@ -13,6 +13,7 @@
 #include <ctime>
 #include <system_error>
 
+#include <trine/os/process_identity.hpp>
 #include <trine/os/process_linux.hpp>
 
 namespace trine::os {
@@ -125,7 +126,7 @@ class Robust {
       ++thread.more;
     }
     if (!kernel_watches()) [[unlikely]]
-      note_start(owned, thread_start(thread.id));
+      note_start(owned, start_of(thread.id));
     barrier();
   }
 
@@ -198,11 +199,23 @@ class Robust {
     owned.since[1].store(static_cast<std::uint32_t>(started >> 32), std::memory_order_relaxed);
   }
 
+  // 0: the system does not tell.
+  static std::uint64_t start_of(std::uint32_t id) noexcept {
+    const int saved = errno;
+    const ThreadStat stat = thread_stat(id);
+    errno = saved;
+    return stat.start;
+  }
+
+  // Where the kernel does not watch: false only if the system says that the owner is dead.
   static bool runs(const OwnedWord& owned, std::uint32_t owner) noexcept {
+    if (!knows_numbers_.load(std::memory_order_relaxed)) return true;
     const std::uint64_t noted =
         owned.since[0].load(std::memory_order_relaxed) | std::uint64_t{owned.since[1].load(std::memory_order_relaxed)} << 32;
-    const std::uint64_t started = thread_start(owner);
-    return started != 0 && (noted == 0 || noted == started);
+    const int saved = errno;
+    const Life life = life_of_thread(owner, noted);
+    errno = saved;
+    return life != Life::dead;
   }
 
   // Where the kernel watches: false only if it can't be the owner of a word that was taken as it should be.
@@ -212,7 +225,7 @@ class Robust {
     if (owner == me.id) return owns(me, owned);
     if (!is_due()) return true;
     const int saved = errno;
-    const bool none = ::syscall(SYS_tkill, owner, 0) == -1 && errno == ESRCH;
+    const bool none = Calls::tkill(owner, 0) == -1 && errno == ESRCH;
     errno = saved;
     return !none;
   }
@@ -293,11 +306,21 @@ class Robust {
     own.head.list = &own.head.list;
     thread.head = head != nullptr ? head : &own.head;
     if (head == nullptr) watches_.store(false, std::memory_order_relaxed);
-    // Who was forked into a PID namespace of its own, and shares memory with those outside, knows others by other numbers.
-    static const std::uint64_t numbers = pid_namespace();
-    if (numbers != pid_namespace()) knows_numbers_.store(false, std::memory_order_relaxed);
+    look_at_numbers();
     thread.more = 0;
     thread.id = thread_id();
+  }
+
+  // Who was forked into a PID namespace of its own, and shares memory with those outside, knows others by other numbers. A
+  // process stays in the namespace that it was forked into.
+  static void look_at_numbers() {
+    const int saved = errno;
+    static const std::uint64_t numbers = known_pid_namespace();
+    if (forked_.load(std::memory_order_relaxed)) {
+      if (numbers != known_pid_namespace()) knows_numbers_.store(false, std::memory_order_relaxed);
+      forked_.store(false, std::memory_order_relaxed);  // last: another thread that comes meanwhile looks as well
+    }
+    errno = saved;
   }
 
   // The child of a fork has another number, and a list that the C library has emptied, but for the note.
@@ -305,6 +328,7 @@ class Robust {
     Thread& thread = own();
     if (thread.head != nullptr) thread.head->pending = nullptr;
     thread = Thread{};
+    forked_.store(true, std::memory_order_relaxed);
   }
 
   // The list of the calling thread, if it is as expected.
@@ -340,6 +364,7 @@ class Robust {
   inline static std::atomic<bool> watches_{true};
   inline static std::atomic<bool> disabled_{false};
   inline static std::atomic<bool> knows_numbers_{true};
+  inline static std::atomic<bool> forked_{false};  // and not yet looked at the numbers since
 };
 
 }  // namespace trine::os
