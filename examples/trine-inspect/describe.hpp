@@ -74,7 +74,7 @@ class Describer {
     result_.waiters = (held & (1U << 31)) != 0;
     if (owner != 0) {
       result_.owner = owner;
-      result_.owner_alive = trine::os::thread_start(owner) != 0;
+      result_.owner_alive = trine::os::life_of_thread(owner, 0) != trine::os::Life::dead;
       result_.state = "locked by thread " + std::to_string(owner) + (result_.owner_alive ? "" : ", which is gone");
     } else {
       result_.state = (held & trine::owner_word::died) != 0 ? "its owner died" : "free";
