@@ -17,6 +17,7 @@ LESS = [
     ("processes", r"^queue_", r"boost_lockfree_.*|rigtorp_.*|atomic_queue|.*spsc.*", "can't block"),
 ]
 # Not peers: references, and trine's own that are shown for comparison.
+ALIASES = {"coroutine_peers": "coroutines"}  # programs whose rows belong to another one's
 REFERENCES = re.compile(r"^(limit_.*|acquire_load|bare_futex|fork_waitpid|plain_futex|one_rmw|two_rmw)$")
 OURS = re.compile(r"^trine")
 ASIDE = re.compile(r"^trine_portable")  # in the plots and in results.csv alone
@@ -95,7 +96,7 @@ GOALS = [
      rf"(?!{NOT_BLOCKING})(?!limit|trine|python|fiber).*", 1.0),
     ("queue between processes, one to one and two to two", "processes", r"^queue_(8|256)_(1to1|2to2)$", r"trine_.*",
      r"robust_mutex_2cv|message_queue|pipe|posix_mq", 0.25),
-    ("coroutines, beside coroutine libraries", "coroutines", r"", r"trine.*", r"(?i).*(tmc|toomanycooks|cppcoro|libcoro).*", 1.0),
+    ("coroutines, beside coroutine libraries", "coroutines", r"", r"trine.*", r"(?i).*(toomanycooks|cppcoro|libcoro).*", 1.0),
     ("coroutines, beside Asio", "coroutines", r"", r"trine.*", r"asio.*", 0.1),
     ("map of a pool of processes", "pool|multiprocessing", r"^pool_map$", r"trine_processes", r"python", 0.2),
 ]

@@ -47,7 +47,8 @@ class Results:
             for name, why in turn["skipped"]:
                 self.skipped[f"{turn['program']}: {name}"] = why
             for entry in turn["rows"]:
-                row = self.rows[(entry.get("program", turn["program"]), entry["case"])][entry["contender"]]
+                program = entry.get("program", turn["program"])
+                row = self.rows[(cases.ALIASES.get(program, program), entry["case"])][entry["contender"]]
                 row.times.append(entry["ns"])
                 if "least" in entry:
                     row.least.append(entry["least"])
@@ -237,7 +238,7 @@ def left_out_lines(results):
     for what, sign in [("Abseil", "absl"), ("TBB", "tbb"), ("nsync", "nsync"), ("moodycamel's queues", "moodycamel"),
                        ("Boost.Fiber", "fiber"), ("Boost.Lockfree", "boost_lockfree"), ("Boost.Interprocess", "interprocess|message_queue"),
                        ("Boost.Asio", "asio_"), ("rigtorp's queues (--peers)", "rigtorp"), ("atomic_queue (--peers)", "atomic_queue"),
-                       ("TooManyCooks (--peers)", "(?i)tmc|toomanycooks"), ("cppcoro (--peers)", "cppcoro"),
+                       ("TooManyCooks (--peers)", "toomanycooks"), ("cppcoro (--peers)", "cppcoro"),
                        ("libcoro (--peers)", "libcoro"), ("Python", "python")]:
         if not any(re.search(sign, name) for name in here):
             yield f"- {what}: not found when this was built."
