@@ -144,7 +144,8 @@ void event_wakes_1000(benchmark::State& state) {
   bool over = false;
   int waiting = 0;
   const auto waiter = [&]() -> Task {
-    for (unsigned round = 0; !over; ++round) {
+    for (unsigned round = 0;; ++round) {
+      if (over) co_return;
       ++waiting;
       co_await go[round % 2];
     }
