@@ -49,9 +49,13 @@ class ManagedObjects {
   static constexpr std::string_view type_name = "Manager";
   static constexpr std::size_t most = 1000;
   static constexpr std::size_t longest_name = 63;
+  static constexpr std::size_t largest = std::size_t{1} << 46;
 
   explicit ManagedObjects(std::size_t bytes) noexcept : bytes_(bytes) {}
-  static std::size_t extra(std::size_t bytes) noexcept { return bytes + piece; }
+  static std::size_t extra(std::size_t bytes) {
+    if (bytes > largest) throw std::invalid_argument("trine: Manager: bytes: " + std::to_string(bytes) + " are too many");
+    return bytes + piece;
+  }
   [[nodiscard]] bool sound(std::size_t whole) const noexcept {
     return whole >= sizeof(*this) + piece && bytes_ <= whole - sizeof(*this) - piece;
   }
@@ -66,7 +70,7 @@ class ManagedObjects {
     const auto found = std::find_if(first, first + count, [name](const Entry& entry) { return entry.has(name); });
     if (!name.empty() && found != first + count) return checked(*found, type);
     const std::size_t offset = count == 0 ? 0 : entries_[count - 1].offset + entries_[count - 1].bytes;
-    const std::size_t whole = (bytes + piece - 1) / piece * piece;
+    const std::size_t whole = bytes > bytes_ ? bytes : (bytes + piece - 1) / piece * piece;
     if (count == most || offset > bytes_ || bytes_ - offset < whole) full(name, whole, offset);
     construct(memory() + offset);
     entries_[count] = Entry(name, type, offset, whole);

@@ -155,6 +155,8 @@ class Child {
     if (id_ < 0) throw std::system_error(errno, std::system_category(), "fork");
     if (id_ == 0) be(report, body);
   }
+  /// One that somebody else has started, and this process traces.
+  Child(Report& report, pid_t id) noexcept : id_(id), report_(&report) {}
   Child(Child&& other) noexcept : id_(std::exchange(other.id_, 0)), report_(other.report_), status_(other.status_) {}
   Child& operator=(Child&&) = delete;
   ~Child() {

@@ -46,6 +46,7 @@ struct shared_memory_direct : trine::Mortal<DirectFutex> {
   using PriorityItems = trine::HeapItems<T, shared_memory_direct, Compare, N>;
 };
 struct processes_direct : trine::Mortal<DirectFutex> {
+  using PipeEnds = trine::os::SocketEnds;
   template <class S>
   using Storage = trine::SharedState<S>;
   template <class T, std::size_t N>
@@ -74,6 +75,9 @@ class Trial {
 
   /// The same for one that has never used an object between processes.
   void fresh_victim(const std::function<void()>& body) { victim_.emplace(place_.report(), body); }
+
+  /// One that runs already: it is stopped where it is. `traced`: as Tracee::next_child_of() has left it.
+  void seize(pid_t running, bool traced = false) { victim_.emplace(place_.report(), running, traced); }
 
   /// Starts one who must go on in the end.
   Child& survivor(const std::function<void()>& body) { return survivors_.emplace_back(place_.report(), body); }

@@ -50,6 +50,30 @@ class Tracee {
     go_on();
   }
 
+  /// One that runs already, started by whomever. `traced`: it is stopped, as next_child_of() leaves it.
+  Tracee(Report& report, pid_t running, bool traced) : child_(report, running) {
+    if (!traced) {
+      ::ptrace(PTRACE_SEIZE, running, nullptr, PTRACE_O_EXITKILL);
+      ::ptrace(PTRACE_INTERRUPT, running, nullptr, nullptr);
+      stops_by(SIGTRAP);
+    }
+  }
+
+  /// Waits for the next child that `parent` makes because of `cause`: its number, or 0. It is stopped before its first instruction.
+  template <class Cause>
+  static pid_t next_child_of(pid_t parent, Cause cause) {
+    unsigned long child = 0;
+    int status = 0;
+    if (::ptrace(PTRACE_SEIZE, parent, nullptr, PTRACE_O_TRACEFORK) != 0) return 0;
+    cause();
+    if (::waitpid(parent, &status, __WALL) != parent || status >> 16 != PTRACE_EVENT_FORK) return 0;
+    ::ptrace(PTRACE_GETEVENTMSG, parent, nullptr, &child);
+    const auto id = static_cast<pid_t>(child);
+    ::waitpid(id, &status, __WALL);
+    ::ptrace(PTRACE_DETACH, parent, nullptr, nullptr);
+    return id;
+  }
+
   /// Runs to the next trap().
   void go_on() {
     ::ptrace(PTRACE_CONT, id(), nullptr, nullptr);
@@ -70,7 +94,7 @@ class Tracee {
   [[nodiscard]] bool done() const noexcept { return child_.report().stage.load() == over; }
   [[nodiscard]] std::string trouble() const { return trouble_.empty() ? child_.trouble() : trouble_; }
 
-  /// One instruction. A sleep on a futex counts as one, in which it may be killed, and another one when it is over.
+  /// One instruction. A sleep on a futex, or in poll(), counts as one, in which it may be killed, and another one when it is over.
   Went step() {
     if (!trouble_.empty()) return Went::wrong;
     if (done()) return Went::over;
@@ -123,7 +147,7 @@ class Tracee {
   }
   [[nodiscard]] std::uintptr_t at() const { return registers().rip; }
 
-  // Whether its next instruction is a system call that sleeps.
+  // Whether its next instruction is a system call that may sleep.
   [[nodiscard]] bool about_to_sleep() const {
     const user_regs_struct now = registers();
     if (!sleeps(now.rax, now.rsi)) return false;
@@ -139,6 +163,7 @@ class Tracee {
 
   static bool sleeps(unsigned long long number, unsigned long long operation) {
     if (number == static_cast<unsigned long long>(SYS_futex_waitv)) return true;
+    if (number == static_cast<unsigned long long>(SYS_poll)) return true;
     const int command = static_cast<int>(operation) & FUTEX_CMD_MASK;
     return number == static_cast<unsigned long long>(SYS_futex) && (command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET);
   }
@@ -169,7 +194,7 @@ class Tracee {
     for (;;) {
       int status = 0;
       if (::waitpid(id(), &status, __WALL | WNOHANG) == id()) return stopped(status, SIGTRAP) ? Went::on : Went::wrong;
-      if (sleeps_on_futex(id())) {
+      if (sleeps_on_futex(id()) || sleeps_in(id()) == SYS_poll) {
         asleep_ = true;
         return Went::asleep;
       }
