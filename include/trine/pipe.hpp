@@ -154,18 +154,18 @@ class Connection {
   typename B::template Result<T> recv() { return B::run(recv_op(), Until::forever()); }
   /// The same; nothing when it gave up.
   typename B::template Result<std::optional<T>> recv(const Until& until) {
-    return B::run(TimedRecvOperation(receiving(), end_, false, state_->to(end_).timed_get_op()), until);
+    return B::run(TimedRecvOperation(receiving(), end_, false, receiving().to(end_).timed_get_op()), until);
   }
 
   /// Whether recv() would not wait: there is a message, or the other end is closed. Waits for that; without a limit it only looks.
   typename B::template Result<bool> poll(const Until& until = Until(std::chrono::seconds(0))) {
-    return B::run(Wrapped<PollOperation, bool>(receiving(), end_, true, state_->to(end_).ready_op()), until);
+    return B::run(Wrapped<PollOperation, bool>(receiving(), end_, true, receiving().to(end_).ready_op()), until);
   }
 
   /// The caller keeps the message in its place until the operation is done.
   [[nodiscard]] auto send_op(const T& message) { return sent(state_of(sends_).to(1 - end_).put_op(message)); }
   [[nodiscard]] auto send_op(T&& message) { return sent(state_of(sends_).to(1 - end_).put_op(std::move(message))); }
-  [[nodiscard]] RecvOperation recv_op() { return {receiving(), end_, false, state_->to(end_).get_op()}; }
+  [[nodiscard]] RecvOperation recv_op() { return {receiving(), end_, false, receiving().to(end_).get_op()}; }
 
   /// Closes this end, in this process. May be repeated.
   void close() noexcept {

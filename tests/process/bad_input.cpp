@@ -185,11 +185,14 @@ TEST_F(BadInput, Pipes) {
   pipe.second.send("last");
   pipe.second.close();
   EXPECT_TRUE(throws<Error>("closed", [&] { pipe.second.send("x"); }));
-  EXPECT_TRUE(throws<Error>("closed", [&] { (void)pipe.second.poll(); }));
   pipe.second.close();
   EXPECT_EQ(pipe.first.recv(), "last");
   EXPECT_TRUE(pipe.first.poll());
   EXPECT_TRUE(throws<EndOfStream>("closed", [&] { (void)pipe.first.recv(); }));
+  pipe.first.close();
+  EXPECT_TRUE(throws<Error>("closed here", [&] { (void)pipe.first.recv(); }));
+  EXPECT_TRUE(throws<Error>("closed here", [&] { (void)pipe.first.recv(std::chrono::milliseconds(1)); }));
+  EXPECT_TRUE(throws<Error>("closed here", [&] { (void)pipe.first.poll(); }));
 }
 
 // The reader of another type of message has another pipe; bytes that are no message are an Error of the one who decodes them.

@@ -86,7 +86,7 @@ class KillContainer : public Kills {
  protected:
   using C = typename Of::Type;
   using Content = decltype(Of::content(std::declval<const C&>()));
-  static constexpr std::size_t usual = 20;
+  static constexpr std::size_t usual = 8;
 
   /// What the container holds, after recover() if a death is told: then all, or nothing.
   static Content after_death(C& container, const Content& before, const Content& after, bool done) {
@@ -215,7 +215,7 @@ TYPED_TEST(KillContainer, SeveralCallsWithTheLock) {
           TypeParam::use(container);
         });
       },
-      12);
+      6);
 }
 
 class KillManager : public Kills {
@@ -252,7 +252,7 @@ class KillManager : public Kills {
             (void)manager.list<int>("after", container_bytes);
           });
         },
-        16);
+        10);
   }
 };
 
@@ -336,7 +336,7 @@ TEST_F(KillManager, WhoRecoversIsKilledToo) {
           require(dict.at({9}) == 9, "it does not work");
         });
       },
-      48);
+      24);
 }
 
 TEST_F(KillManager, Named) {
@@ -351,7 +351,7 @@ TEST_F(KillManager, Named) {
     }
     require(dict.at(1) == 2, "it does not work");
   };
-  const auto sweep_named = [&](const char* scenario, const std::function<void()>& operation, bool there) {
+  const auto sweep_named = [&](const char* scenario, const std::function<void()>& operation, bool there, std::size_t usual) {
     sweep(
         scenario,
         [&](Trial& trial) {
@@ -368,13 +368,13 @@ TEST_F(KillManager, Named) {
           trial.check(Manager::remove(name()), "it was not there in the end");
           trial.check(!Manager::remove(name()), "it was there twice");
         },
-        24);
+        usual);
   };
-  sweep_named("Manager: create_only", [] { Manager manager(trine::create_only, name(), segment_bytes); }, false);
-  sweep_named("Manager: open_or_create, a dict and a value in it", use, false);
-  sweep_named("Manager: open_only", [] { Manager manager(trine::open_only, name()); }, true);
-  sweep_named("Manager: open, and a value set", use, true);
-  sweep_named("Manager: remove", [] { Manager::remove(name()); }, true);
+  sweep_named("Manager: create_only", [] { Manager manager(trine::create_only, name(), segment_bytes); }, false, 3);
+  sweep_named("Manager: open_or_create, a dict and a value in it", use, false, 3);
+  sweep_named("Manager: open_only", [] { Manager manager(trine::open_only, name()); }, true, 16);
+  sweep_named("Manager: open, and a value set", use, true, 16);
+  sweep_named("Manager: remove", [] { Manager::remove(name()); }, true, 16);
 }
 
 }  // namespace

@@ -68,7 +68,11 @@ struct Held {
 
 class Leaks : public ::testing::Test {
  protected:
-  static std::string own_name() { return "trine-leaks-" + std::to_string(::getpid()); }
+  // The first to ask is the test, not a child, whose number is another.
+  static const std::string& own_name() {
+    static const std::string name = "trine-leaks-" + std::to_string(::getpid());
+    return name;
+  }
 
   static void leaves_nothing(const std::function<void()>& use) {
     use();

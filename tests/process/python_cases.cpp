@@ -300,15 +300,12 @@ TEST_F(PythonCases, APoolClosedEarlyWithWorkersThatMakePlace) {
 
 // When one of a map fails the others' are done all the same.
 TEST_F(PythonCases, AMapDoesNotEndWithItsFirstFailure) {
-  static std::atomic<int>& done = [&]() -> std::atomic<int>& {
-    static SharedPlace* const place = new SharedPlace;
-    return place->make<std::atomic<int>>(0);
-  }();
-  done = 0;
+  SharedPlace place;
+  auto& done = place.make<std::atomic<int>>(0);
   Pool<P> pool(2);
-  const auto first_fails = [](int n) {
+  const auto first_fails = [count = &done](int n) {
     if (n == 0) throw std::runtime_error("the first");
-    ++done;
+    ++*count;
     return n;
   };
   std::vector<int> numbers(20);

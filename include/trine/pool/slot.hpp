@@ -63,8 +63,8 @@ struct PoolSlot {
     if ((seen & sleeps) != 0) B::wake(word, 1);
   }
 
-  /// The nursery's: the worker is dead. true: a task failed with it. `begins`: it had come so far as to take tasks; one that has not
-  /// takes the waiting task along, or a worker that can't begin would be made again and again.
+  /// The nursery's: the worker is dead. true: a task failed with it. `begins`: it had come so far as to take tasks, or the next may;
+  /// else it takes the waiting task along, or a worker that can't begin would be made again and again.
   bool bury(bool begins) {
     std::uint32_t seen = word.load(std::memory_order_seq_cst);
     for (;;) {

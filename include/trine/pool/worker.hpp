@@ -124,7 +124,7 @@ class PoolNursery {
 
  public:
   PoolNursery(State& state, const PoolOptions& options, typename B::Nursery::Bell& bell, int parent)
-      : state_(state), options_(options), system_(bell, parent), workers_(state.slots) {}
+      : state_(state), options_(options), system_(bell, parent), workers_(state.slots), unfit_(state.slots) {}
 
   int run() {
     for (std::size_t i = 0; i < workers_.size(); ++i) start(i);
@@ -155,7 +155,7 @@ class PoolNursery {
       if (!replace) return false;
       if (slot.empty.load(std::memory_order_relaxed) == 0) return start(i);
     }
-    // A place whose last worker could not even begin gets another when there is something to do.
+    // A place whose workers can't even begin gets another when there is something to do.
     if (replace && slot.phase() == Slot::given) return start(i);
     return false;
   }
@@ -163,10 +163,12 @@ class PoolNursery {
   void bury(std::size_t i, int code) {
     Slot& slot = state_[i];
     workers_[i].reset();
-    const bool ready = slot.ready.load(std::memory_order_relaxed) != 0;
+    // Relaxed: written by a process that has ended.
+    unfit_[i] = slot.ready.load(std::memory_order_relaxed) != 0 ? 0 : unfit_[i] + 1;
+    const bool hopeless = code == no_worker || unfit_[i] >= most_unfit;
     slot.code = code;
-    if (!ready) slot.empty.store(1, std::memory_order_seq_cst);
-    if (slot.bury(ready)) state_.news.wake(everyone);
+    if (hopeless) slot.empty.store(1, std::memory_order_seq_cst);
+    if (slot.bury(!hopeless)) state_.news.wake(everyone);
   }
 
   bool start(std::size_t i) {
@@ -187,10 +189,13 @@ class PoolNursery {
   static constexpr int no_worker = -1000;
 
  private:
+  static constexpr int most_unfit = 3;
+
   State& state_;
   const PoolOptions& options_;
   typename B::Nursery system_;
   std::vector<std::optional<typename B::Child>> workers_;
+  std::vector<int> unfit_;  // how many in a row, of a place, died before they could begin
 };
 
 }  // namespace trine
