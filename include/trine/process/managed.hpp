@@ -17,6 +17,7 @@
 #include <typeinfo>
 #include <utility>
 
+#include <boost/container/throw_exception.hpp>
 #include <boost/interprocess/allocators/allocator.hpp>
 #include <boost/interprocess/exceptions.hpp>
 #include <boost/interprocess/indexes/iset_index.hpp>
@@ -187,12 +188,18 @@ class ManagedContainer {
     try {
       return function(root());
     } catch (const boost::interprocess::bad_alloc&) {
-      throw std::system_error(std::make_error_code(std::errc::no_buffer_space),
-                              "trine: Manager: the memory of '" + name_ + "' is full: " + std::to_string(bytes_) + " bytes");
+      full();
+    } catch (const boost::container::length_error&) {  // larger than all the memory there is
+      full();
     }
   }
 
  private:
+  [[noreturn]] void full() const {
+    throw std::system_error(std::make_error_code(std::errc::no_buffer_space),
+                            "trine: Manager: the memory of '" + name_ + "' is full: " + std::to_string(bytes_) + " bytes");
+  }
+
   struct alignas(64) Region {
     RecursiveLock<shared_memory> lock;
     shared_memory::Atomic<std::uint32_t> changing{0};  // whether its owner is inside a change
