@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
+// requires: boost
 //
-// map_reduce: counts the words of files by MapReduce over a pool of threads or processes. `map_reduce --help` says how.
+// map_reduce: counts the words of files by MapReduce over a pool of threads, processes or coroutines. `map_reduce --help` says
+// how.
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
@@ -13,13 +15,16 @@
 #include <fstream>
 #include <iomanip>
 #include <iostream>
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include <trine/backend/coroutines.hpp>
 #include <trine/backend/processes.hpp>
+#include <trine/backend/threads.hpp>
 
 #include "../word_count/words.hpp"
 #include "map_reduce.hpp"
@@ -32,7 +37,7 @@ constexpr std::string_view help =
     "Counts the words of files, and of all files in folders. A word is a run of the letters A to Z;\n"
     "upper and lower case are the same. Links inside a folder are not followed.\n"
     "\n"
-    "  --backend NAME  threads (default) or processes\n"
+    "  --backend NAME  threads (default), portable_threads, processes or coroutines\n"
     "  --workers N     how many count at the same time, 1 to 1024 (default: one for each processor)\n"
     "  --top N         how many of the most frequent words to show (default: 10)\n"
     "  --totals        show every word with its count, in alphabetical order\n"
@@ -72,11 +77,18 @@ class UsageError : public std::runtime_error {
 
 template <class B>
 std::vector<Count> run_on(const std::vector<std::string>& files, std::ptrdiff_t workers) {
-  return MapReduce<B, decltype(&words_of), decltype(&sum)>(words_of, sum, workers)(files);
+  MapReduce<B, decltype(&words_of), decltype(&sum)> count(words_of, sum, workers);
+  return trine::run(count(files));
 }
 
+using Run = std::vector<Count> (*)(const std::vector<std::string>& files, std::ptrdiff_t workers);
+const std::map<std::string, Run> backends{{"threads", run_on<trine::threads>},
+                                          {"portable_threads", run_on<trine::portable_threads>},
+                                          {"processes", run_on<trine::processes>},
+                                          {"coroutines", run_on<trine::coroutines>}};
+
 struct Options {
-  std::vector<Count> (*run)(const std::vector<std::string>&, std::ptrdiff_t) = run_on<trine::threads>;
+  Run run = run_on<trine::threads>;
   std::vector<std::string> paths;
   std::ptrdiff_t workers = trine::default_workers();
   std::ptrdiff_t top = 10;
@@ -103,8 +115,9 @@ Options parse(const std::vector<std::string>& arguments) {
     };
     if (*argument == "--backend") {
       const std::string name = value();
-      if (name != "threads" && name != "processes") throw UsageError("--backend: there is no backend '" + name + "'");
-      options.run = name == "threads" ? run_on<trine::threads> : run_on<trine::processes>;
+      const auto backend = backends.find(name);
+      if (backend == backends.end()) throw UsageError("--backend: there is no backend '" + name + "'");
+      options.run = backend->second;
     } else if (*argument == "--workers") {
       options.workers = number("--workers", value(), 1, 1024);
     } else if (*argument == "--top") {

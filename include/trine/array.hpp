@@ -34,14 +34,14 @@ class ElementsOnHeap {
   std::vector<T> elements_;
 };
 
-template <class T, class B>
+template <class T, class B, std::size_t N>
 struct ElementsOf {
   using type = ElementsOnHeap<T>;
 };
-template <class T, class B>
-  requires requires { typename B::template Elements<T>; }
-struct ElementsOf<T, B> {
-  using type = typename B::template Elements<T>;
+template <class T, class B, std::size_t N>
+  requires requires { typename B::template Elements<T, 1>; }
+struct ElementsOf<T, B, N> {
+  using type = typename B::template Elements<T, N>;
 };
 
 /// So many shared values of a type, with one lock for all of them.
@@ -56,11 +56,12 @@ struct ElementsOf<T, B> {
 /// Deaths: a process killed while it writes an element may leave a part of it written, which OwnerDied tells of; what it does by
 /// [] tells nobody.
 /// Lifetime: it may be destroyed when no call is in progress. Not copyable, not movable. On backends whose parties are processes
-/// T is trivially copyable and holds no pointers. Elements begin as T().
-template <class T, class B = threads>
+/// T is trivially copyable and holds no pointers. Elements begin as T(). N: how many there are, if the type says so: in memory that
+/// is shared anyway it must, `Array<double, trine::shared_memory, 1000>`.
+template <class T, class B = threads, std::size_t N = 0>
 class Array {
   struct State {
-    using Elements = typename ElementsOf<T, B>::type;
+    using Elements = typename ElementsOf<T, B, N>::type;
     static constexpr bool shareable = std::is_trivially_copyable_v<T>;
     static std::string type_text() { return "Array<" + trine::type_text<T>() + ">"; }
 
@@ -90,12 +91,21 @@ class Array {
   using Lock = OwnLock<B>;
 
   /// Throws std::invalid_argument if there are none, or 2^30 or more.
-  explicit Array(std::size_t count) : state_(checked(count)) {}
-  Array(std::initializer_list<T> values) : Array(values.size()) { std::ranges::copy(values, begin()); }
+  explicit Array(std::size_t count)
+    requires(N == 0)
+      : state_(checked(count)) {}
+  Array(std::initializer_list<T> values)
+    requires(N == 0)
+      : Array(values.size()) {
+    std::ranges::copy(values, begin());
+  }
+  Array()
+    requires(N != 0)
+      : state_(checked(N)) {}
   /// By a name, where the backend knows names: `tag` is create_only, open_only or open_or_create. Whoever opens it finds it with
   /// the elements that it has; `count` is for the one who makes it.
   template <NameTagOf<B> Tag>
-  Array(Tag tag, std::string_view name, std::size_t count = 1) : state_(tag, name, checked(count)) {}
+  Array(Tag tag, std::string_view name, std::size_t count = N == 0 ? 1 : N) : state_(tag, name, checked(count)) {}
   Array(const Array&) = delete;
   Array& operator=(const Array&) = delete;
 

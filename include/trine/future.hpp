@@ -7,25 +7,13 @@
 #include <type_traits>
 #include <utility>
 
+#include <trine/backend/threads.hpp>
 #include <trine/error.hpp>
 #include <trine/pool/result.hpp>
+#include <trine/pool/waiting.hpp>
 #include <trine/until.hpp>
 
 namespace trine {
-
-/// How the result of a pool's task is waited for, whatever the pool's backend.
-class PoolWaiting {
- public:
-  /// Until it is ready: true, or false when it gave up.
-  virtual bool wait_for(const PoolOutcome& outcome, const Until& until) = 0;
-  /// Whether it is ready, after a look at the workers.
-  virtual bool look(const PoolOutcome& outcome) = 0;
-  /// From now on somebody sees to results while nobody waits for them.
-  virtual void attend() = 0;
-
- protected:
-  ~PoolWaiting() = default;
-};
 
 /// The result of a task that was submitted to a pool. Copies are the same result.
 ///
@@ -34,30 +22,44 @@ class PoolWaiting {
 ///     if (sum.wait(1s)) use(sum.get());
 ///
 /// A task that failed throws from get(): RemoteError, with the type and the text of the exception that left it, or WorkerDied.
-template <class R>
-class Future {
+/// Future<R> is the same type for all backends that block; on coroutines it is Future<R, coroutines>, and wait() and get() are
+/// awaited. The `Waiting` of the class below is how that is done.
+template <class R, class Waiting>
+class PoolFuture {
  public:
   using Result = PoolResult<R>;
+  /// What get() returns: true where the task returns nothing.
+  using Value = std::conditional_t<std::is_void_v<R>, bool, R>;
 
-  Future(std::shared_ptr<PoolWaiting> pool, std::shared_ptr<Result> result) noexcept
+  PoolFuture(std::shared_ptr<Waiting> pool, std::shared_ptr<Result> result) noexcept
       : pool_(std::move(pool)), result_(std::move(result)) {}
 
   /// Waits until the task is done: true, or false when it gave up.
-  bool wait(const Until& until = Until::forever()) const { return result_->ready() || pool_->wait_for(*result_, until); }
+  auto wait(const Until& until = Until::forever()) const {
+    return pool_->when_ready(*result_, until, [pool = pool_, result = result_](bool ready) { return ready; });
+  }
 
   /// Waits for the result. Throws what the task failed with, or TimedOut when it gave up: the task goes on then. A copy, so that it
   /// may be called again; the result itself where the Future is about to go (`pool.submit(...).get()`) or a copy is impossible.
-  R get(const Until& until = Until::forever()) & {
-    auto& value = wait_for_value(until);
-    if constexpr (std::is_copy_constructible_v<R>) {
-      return value;
-    } else if constexpr (!std::is_void_v<R>) {
-      return std::move(value);
-    }
+  auto get(const Until& until = Until::forever()) & {
+    return when_ready(until, [](Result& result) -> Value {
+      if constexpr (std::is_void_v<R>) {
+        return result.value(), true;
+      } else if constexpr (std::is_copy_constructible_v<R>) {
+        return result.value();
+      } else {
+        return std::move(result.value());
+      }
+    });
   }
-  R get(const Until& until = Until::forever()) && {
-    auto& value = wait_for_value(until);
-    if constexpr (!std::is_void_v<R>) return std::move(value);
+  auto get(const Until& until = Until::forever()) && {
+    return when_ready(until, [](Result& result) -> Value {
+      if constexpr (std::is_void_v<R>) {
+        return result.value(), true;
+      } else {
+        return std::move(result.value());
+      }
+    });
   }
 
   /// Whether the task is done, well or not. Never waits.
@@ -73,7 +75,7 @@ class Future {
   /// It is called by a thread of the pool's, or by one that waits for any of its results, before get() returns this one: it must not
   /// wait for the pool. An exception of it is printed, and otherwise ignored.
   template <class Callback>
-  Future& on_success(Callback callback) {
+  PoolFuture& on_success(Callback callback) {
     return add([callback = std::move(callback), result = result_.get()] {
       if (result->failure()) return;
       if constexpr (std::is_void_v<R>) {
@@ -86,27 +88,34 @@ class Future {
 
   /// The same for a task that failed: calls `callback(std::exception_ptr)`.
   template <class Callback>
-  Future& on_error(Callback callback) {
+  PoolFuture& on_error(Callback callback) {
     return add([callback = std::move(callback), result = result_.get()] {
       if (result->failure()) callback(result->failure());
     });
   }
 
  private:
-  auto& wait_for_value(const Until& until) {
-    if (!wait(until)) fail<TimedOut>();
-    return result_->value();
+  // What is waited for lives as long as the wait: the Future may be gone before that is awaited.
+  template <class Take>
+  auto when_ready(const Until& until, Take take) {
+    return pool_->when_ready(*result_, until, [pool = pool_, result = result_, take](bool ready) -> Value {
+      if (!ready) fail<TimedOut>();
+      return take(*result);
+    });
   }
 
   // The callback refers to the result, which keeps it: not by a share of its own.
-  Future& add(std::function<void()> callback) {
+  PoolFuture& add(std::function<void()> callback) {
     result_->when_settled(std::move(callback));
     pool_->attend();
     return *this;
   }
 
-  std::shared_ptr<PoolWaiting> pool_;
+  std::shared_ptr<Waiting> pool_;
   std::shared_ptr<Result> result_;
 };
+
+template <class R, class B = threads>
+using Future = PoolFuture<R, typename PoolWaitingOf<B>::type>;
 
 }  // namespace trine

@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <trine/array.hpp>
 #include <trine/backend/processes.hpp>
 #include <trine/barrier.hpp>
 #include <trine/condition.hpp>
@@ -99,6 +100,11 @@ class Manager {
   template <class T>
   [[nodiscard]] Value<T, shared_memory>& value(const T& initial = T(), std::string_view name = {}) {
     return object<Value<T, shared_memory>>(name, initial);
+  }
+  /// Of N elements, trivially copyable ones.
+  template <class T, std::size_t N>
+  [[nodiscard]] Array<T, shared_memory, N>& array(std::string_view name = {}) {
+    return object<Array<T, shared_memory, N>>(name);
   }
   /// With room for N items, trivially copyable ones.
   template <class T, std::size_t N>

@@ -56,7 +56,7 @@ class SpawnBytes {
   template <class T>
   void add(const T& value) {
     static_assert(requires { sizeof(Codec<T>); }, "include <trine/codec.hpp>: arguments of a spawned process are encoded");
-    const std::vector<std::byte> encoded = Codec<T>::encode(value);
+    const std::vector<std::byte> encoded = Message<T>::encode(value);
     const std::uint64_t size = encoded.size();
     bytes.insert(bytes.end(), reinterpret_cast<const std::byte*>(&size), reinterpret_cast<const std::byte*>(&size + 1));
     bytes.insert(bytes.end(), encoded.begin(), encoded.end());
@@ -73,7 +73,7 @@ class SpawnedBytes {
   T next() {
     std::uint64_t size = 0;
     std::memcpy(&size, take(sizeof(size)).data(), sizeof(size));
-    return Codec<T>::decode(take(size));
+    return Message<T>::decode(take(size));
   }
 
  private:

@@ -36,6 +36,18 @@ inline constexpr bool is_task<Task<T, B>> = true;
 template <class A>
 concept Lazy = is_task<std::remove_cvref_t<A>>;
 
+/// What a function comes to that returns a T: what the task returns, if it is one.
+template <class T>
+struct ReturnedBy {
+  using type = T;
+};
+template <class T, class B>
+struct ReturnedBy<Task<T, B>> {
+  using type = T;
+};
+template <class T>
+using Returned = typename ReturnedBy<std::remove_cvref_t<T>>::type;
+
 /// A plain value that is awaited: it is there already.
 template <class T>
 struct Ready {
@@ -132,6 +144,9 @@ class [[nodiscard]] Task {
     if (!handle_.done()) throw std::logic_error("trine: Task: it awaits what its backend can't wait for");
     return handle_.promise().take();
   }
+
+  /// What a member of an object returns that waits by a task, on any backend: here, what run() returns.
+  T awaited() && { return std::move(*this).run(); }
 
   /// A task is awaited once: `co_await std::move(task)`.
   void operator co_await() & = delete;

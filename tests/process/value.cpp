@@ -171,6 +171,25 @@ TEST(ValueOfAnyType, OnSharedMemory) {
   EXPECT_EQ(value.load(), 8);
 }
 
+TEST(ArrayOfAGivenSize, OnSharedMemory) {
+  Array<long, shared_memory, 4> array;
+  static_assert(std::is_trivially_destructible_v<decltype(array)>);
+  EXPECT_EQ(array.load(), std::vector<long>(4));
+  array[2] = 7;
+  array.update(3, [](long& each) { each = 8; });
+  EXPECT_EQ(array.load(), (std::vector<long>{0, 0, 7, 8}));
+  EXPECT_THROW((void)array.load(4), std::out_of_range);
+}
+
+TEST(ArrayOfAGivenSize, OnOtherBackends) {
+  Array<int, trine::threads, 3> here;
+  here.store(2, 5);
+  EXPECT_EQ(here.load(), (std::vector{0, 0, 5}));
+  Array<int, P, 3> shared;
+  EXPECT_EQ(in_child([&] { return shared.update(1, [](int& each) { each = 6; }) ? 0 : 1; }), 0);
+  EXPECT_EQ(shared.load(), (std::vector{0, 6, 0}));
+}
+
 class ValueBetweenProcesses : public Leakless {};
 
 TEST_F(ValueBetweenProcesses, HasAName) {

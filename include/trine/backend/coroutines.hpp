@@ -5,10 +5,14 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
+#include <stop_token>
 #include <thread>
 #include <tuple>
+#include <type_traits>
 #include <utility>
+#include <variant>
 
 #include <trine/backend.hpp>
 #include <trine/backend/blocking.hpp>
@@ -20,25 +24,6 @@
 #include <trine/os/futex.hpp>
 
 namespace trine {
-
-namespace coroutine {
-
-/// The loop of a wait with a predicate, as an awaitable: a task inside.
-template <class R, class B>
-class Repeating final : public Pending<R> {
- public:
-  explicit Repeating(Task<R, B> task) : running_(std::move(task).operator co_await()) {}
-
-  bool suspend(std::coroutine_handle<> coroutine, Resumer* resumer, bool task) override {
-    return running_.suspend(coroutine, resumer, task);
-  }
-  R take() override { return running_.await_resume(); }
-
- private:
-  decltype(std::declval<Task<R, B>>().operator co_await()) running_;
-};
-
-}  // namespace coroutine
 
 /// The awaiting coroutine suspends, and its thread goes on. Objects live anywhere in this process and may be used from any
 /// thread; coroutines of any number of schedulers may wait for one object. A waiting member returns an Awaiting.
@@ -110,8 +95,7 @@ struct coroutines {
     using R = decltype(enough());
     R said = enough();
     if (said) return Awaiting<R>(coroutine::made, [&said] { return std::move(said); });
-    return Awaiting<R>(std::in_place_type<coroutine::Repeating<R, coroutines>>,
-                       repeat_later<R>(std::move(step), std::move(enough)));
+    return repeat_later<R>(std::move(step), std::move(enough)).awaited();
   }
 
   /// Does an operation where one can't await: on a thread of a Scheduler others run meanwhile.
@@ -149,7 +133,30 @@ struct coroutines {
     std::atomic<bool> gone_{false};
   };
 
+  /// Runs a task which is destroyed where it waits, or when it next would, as soon as the token is stopped; nothing then. For a
+  /// task that returns nothing, what it returned is a std::monostate.
+  template <class T, class B>
+  static Task<std::optional<std::conditional_t<std::is_void_v<T>, std::monostate, T>>, B> run_stoppably(Task<T, B> task,
+                                                                                                       std::stop_token stop) {
+    coroutine::Child<T, B> child(std::move(task), std::move(stop));
+    child.start(*Scheduler::current());
+    co_await coroutine::await(ChildEnds<B>{child.end_op()}, Until::forever());
+    if (!child.completed()) co_return std::nullopt;
+    if constexpr (std::is_void_v<T>) {
+      child.take();
+      co_return std::monostate();
+    } else {
+      co_return child.take();
+    }
+  }
+
  private:
+  // Waited for by a parent that was cancelled as well: the child refers to its frame.
+  template <class B>
+  struct ChildEnds : coroutine::Ended<B> {
+    using Shielded = void;
+  };
+
   template <class R, class Step, class Enough>
   static Task<R, coroutines> repeat_later(Step step, Enough enough) {
     for (;;) {

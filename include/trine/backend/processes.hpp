@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <string_view>
+#include <type_traits>
 
 #include <trine/backend/mortal.hpp>
 #include <trine/backend/shared_state.hpp>
@@ -51,8 +52,8 @@ struct processes : Mortal<os::RobustFutex> {
   using PipeEnds = os::SocketEnds;
 
   /// The elements of an array.
-  template <class T>
-  using Elements = ElementsBehind<T>;
+  template <class T, std::size_t N>
+  using Elements = std::conditional_t<N == 0, ElementsBehind<T>, ElementsInside<T, N>>;
 
   /// The state of a primitive, in a mapping of its own, or in a segment with a name.
   template <class S>
@@ -79,6 +80,15 @@ struct shared_memory : Mortal<os::RobustFutex> {
     static_assert(N != 0, "a queue in shared memory has its capacity as a template argument: Queue<T, shared_memory, N>");
     return N;
   }();
+
+  /// The elements of an array, how many of which is a part of its type as well.
+  template <class T, std::size_t N>
+  struct InsideAlone {
+    static_assert(N != 0, "an array in shared memory has its size as a template argument: Array<T, shared_memory, N>");
+    using type = ElementsInside<T, N>;
+  };
+  template <class T, std::size_t N>
+  using Elements = typename InsideAlone<T, N>::type;
 
   template <class T, std::size_t N>
   using FifoItems = RingItems<T, shared_memory, given<N>>;

@@ -150,6 +150,9 @@ class [[nodiscard]] Task<T, B> {
   /// calling thread is running a scheduler.
   T run() &&;
 
+  /// The task as what waiting members return: begun when that is awaited.
+  Awaiting<T> awaited() &&;
+
   /// A task is awaited once: `co_await std::move(task)`.
   void operator co_await() & = delete;
 
@@ -208,5 +211,29 @@ class [[nodiscard]] Task<T, B> {
 
   Handle handle_;
 };
+
+namespace coroutine {
+
+/// A task inside of an awaitable.
+template <class R, class B>
+class Inside final : public Pending<R> {
+ public:
+  explicit Inside(Task<R, B> task) : running_(std::move(task).operator co_await()) {}
+
+  bool suspend(std::coroutine_handle<> coroutine, Resumer* resumer, bool task) override {
+    return running_.suspend(coroutine, resumer, task);
+  }
+  R take() override { return running_.await_resume(); }
+
+ private:
+  decltype(std::declval<Task<R, B>>().operator co_await()) running_;
+};
+
+}  // namespace coroutine
+
+template <class T, class B>
+requires Suspending<B> Awaiting<T> Task<T, B>::awaited() && {
+  return Awaiting<T>(std::in_place_type<coroutine::Inside<T, B>>, std::move(*this));
+}
 
 }  // namespace trine

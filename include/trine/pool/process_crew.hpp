@@ -22,11 +22,11 @@
 #include <vector>
 
 #include <trine/error.hpp>
-#include <trine/future.hpp>
 #include <trine/lock.hpp>
 #include <trine/pool/options.hpp>
 #include <trine/pool/result.hpp>
 #include <trine/pool/slot.hpp>
+#include <trine/pool/waiting.hpp>
 #include <trine/pool/wire.hpp>
 #include <trine/pool/worker.hpp>
 
@@ -35,13 +35,14 @@ namespace trine {
 /// The workers of a pool where they are processes. Whoever waits for a result sees to all of them: takes answers out of the places
 /// and gives tasks to those that are free. A thread of its own does that from the moment at which somebody relies on it.
 template <class B>
-class ProcessCrew final : public PoolWaiting {
+class ProcessCrew {
   using Slot = PoolSlot<B>;
   using State = PoolState<B>;
 
  public:
   template <class T>
   using Sent = wire::Sent<T>;
+  static constexpr bool blocks = true;
 
   ProcessCrew(std::size_t workers, PoolOptions options)
       : options_(std::move(options)), owner_(B::Nursery::this_process()), state_(workers), seats_(workers) {
@@ -70,20 +71,35 @@ class ProcessCrew final : public PoolWaiting {
     return add<std::vector<R>>(std::move(request), false);
   }
 
-  /// Waits until `ready()`, which changes when a result is settled.
+  /// Waits until `ready()`, which changes when a result is settled: what `finish(ready)` returned.
+  template <std::predicate Ready, class Finish>
+  auto wait(Ready ready, const Until& until, Finish finish) {
+    return B::run(PoolWait<B, ProcessCrew, Ready, Finish>(*this, std::move(ready), std::move(finish)), until);
+  }
   template <std::predicate Ready>
-  bool wait(const Ready& ready, const Until& until) {
-    return B::run(Wait<Ready>(*this, ready), until);
-  }
-  bool wait_for(const PoolOutcome& outcome, const Until& until) override {
-    return wait([&] { return outcome.ready(); }, until);
-  }
-  bool look(const PoolOutcome& outcome) override {
-    see_to_all(true);
-    return outcome.ready();
+  bool wait(Ready ready, const Until& until) {
+    return wait(std::move(ready), until, [](bool done) { return done; });
   }
 
-  void attend() override {
+  /// Where to sleep until there is news from the workers.
+  auto raise() { return state_->news.raise(); }
+
+  /// Does what there is to do at every place. `closely`: looks for the nursery as well, at the price of a system call.
+  void see_to_all(bool closely) {
+    std::vector<Done> done;
+    {
+      const auto held = gate_.guard();
+      for (std::size_t i = 0; i < seats_.size(); ++i) {
+        if (seats_[i].task) see_to(i, done);
+      }
+      if (closely && !lost_ && !ended_ && nursery_.ended()) lost_ = true;
+      if (lost_) take_all(done, "the process that makes the workers was killed");
+    }
+    finish(done);
+  }
+
+  /// From now on somebody sees to results while nobody waits for them.
+  void attend() {
     const auto held = gate_.guard();
     start_attendant();
   }
@@ -185,20 +201,6 @@ class ProcessCrew final : public PoolWaiting {
     if (slot.empty.load(std::memory_order_seq_cst) != 0) bell_.ring();
   }
 
-  /// Does what there is to do at every place. `closely`: looks for the nursery as well, at the price of a system call.
-  void see_to_all(bool closely) {
-    std::vector<Done> done;
-    {
-      const auto held = gate_.guard();
-      for (std::size_t i = 0; i < seats_.size(); ++i) {
-        if (seats_[i].task) see_to(i, done);
-      }
-      if (closely && !lost_ && !ended_ && nursery_.ended()) lost_ = true;
-      if (lost_) take_all(done, "the process that makes the workers was killed");
-    }
-    finish(done);
-  }
-
   void see_to(std::size_t i, std::vector<Done>& done) {
     Seat& seat = seats_[i];
     Slot& slot = (*state_)[i];
@@ -297,9 +299,6 @@ class ProcessCrew final : public PoolWaiting {
     if (attendant_.joinable()) attendant_.detach();
   }
 
-  template <class Ready>
-  class Wait;
-
   const PoolOptions options_;
   const int owner_;
   typename B::Nursery::Bell bell_;
@@ -314,36 +313,6 @@ class ProcessCrew final : public PoolWaiting {
   std::atomic<bool> lost_{false};   // the nursery is dead
   std::atomic<bool> ended_{false};  // the workers were told to end
   std::atomic<std::size_t> tasks_{0};
-};
-
-/// Waits for news from the workers, and sees to them.
-template <class B>
-template <class Ready>
-class ProcessCrew<B>::Wait : public OperationOf<bool, B> {
- public:
-  Wait(ProcessCrew& crew, const Ready& ready) noexcept : crew_(&crew), ready_(&ready) {}
-
-  bool attempt() { return look(false); }
-
-  Sleep<typename B::Word> announce() {
-    const auto sleep = crew_->state_->news.raise();
-    return look(true) ? Sleep<typename B::Word>{} : sleep;
-  }
-
-  bool result() const { return done_; }
-
- private:
-  bool look(bool closely) {
-    done_ = (*ready_)();
-    if (done_) return true;
-    crew_->see_to_all(closely);
-    done_ = (*ready_)();
-    return done_;
-  }
-
-  ProcessCrew* crew_;
-  const Ready* ready_;
-  bool done_ = false;
 };
 
 }  // namespace trine

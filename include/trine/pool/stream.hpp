@@ -27,6 +27,9 @@ enum class PoolOrder { of_items, of_results };
 ///
 ///     for (int square : pool.imap(square_of, numbers)) print(square);
 ///
+///     auto squares = pool.imap(square_of, numbers);  // in a Task, on any backend
+///     while (auto square = co_await squares.next()) print(*square);
+///
 /// Of the items no more are read ahead than 4 chunks for each worker: the range may be endless. They are read by the thread that
 /// asks for the results. What an item's task failed with is thrown where its result would come, once for its chunk; the rest can
 /// be had afterwards.
@@ -51,31 +54,45 @@ class PoolStream {
   PoolStream& operator=(const PoolStream&) = delete;
 
   /// Waits for the next result: it, or nothing after the last one. Throws what its task failed with, or TimedOut when it gave up:
-  /// the result is not lost.
-  std::optional<R> next(const Until& until = Until::forever()) {
-    while (at_ == results_.size()) {
-      if (!next_chunk(until)) return std::nullopt;
-    }
-    return std::optional<R>(static_cast<R&&>(results_[at_++]));
+  /// the result is not lost. To be awaited on coroutines, as on any backend where that is done.
+  auto next(const Until& until = Until::forever()) {
+    if (at_ == results_.size()) read_ahead();
+    return crew_->wait([this] { return at_ < results_.size() || known(); }, until, [this](bool ready) -> std::optional<R> {
+      if (!ready) fail<TimedOut>();
+      if (at_ == results_.size() && !next_chunk()) return std::nullopt;
+      return std::optional<R>(static_cast<R&&>(results_[at_++]));
+    });
   }
 
   /// The results of the next chunk that is done, if one is left and none of it was taken.
-  std::optional<std::vector<R>> next_results() {
-    if (!next_chunk(Until::forever())) return std::nullopt;
-    at_ = 0;
-    return std::exchange(results_, {});
+  auto next_results() {
+    read_ahead();
+    return crew_->wait([this] { return known(); }, Until::forever(), [this](bool) -> std::optional<std::vector<R>> {
+      if (!next_chunk()) return std::nullopt;
+      at_ = 0;
+      return std::exchange(results_, {});
+    });
   }
 
-  iterator begin() { return iterator(*this); }
+  /// For callers that block.
+  iterator begin()
+    requires(Crew::blocks)
+  {
+    return iterator(*this);
+  }
   [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
 
  private:
-  bool next_chunk(const Until& until) {
-    read_ahead();
+  auto done() {
+    return std::find_if(first(), last(), [](const Chunk& each) { return each->ready(); });
+  }
+  // Whether it is known what comes next.
+  bool known() { return waiting_.empty() || done() != last(); }
+
+  // Which is known. false: nothing.
+  bool next_chunk() {
     if (waiting_.empty()) return false;
-    const auto found = [this] { return std::find_if(first(), last(), [](const Chunk& each) { return each->ready(); }); };
-    if (found() == last() && !crew_->wait([&] { return found() != last(); }, until)) fail<TimedOut>();
-    const auto at = found();
+    const auto at = done();
     const Chunk chunk = std::move(*at);
     waiting_.erase(at);
     read_ahead();  // the worker that did it has something to do again

@@ -13,12 +13,12 @@
 #include <variant>
 #include <vector>
 
+#include <trine/child.hpp>
 #include <trine/error.hpp>
+#include <trine/process/message.hpp>
+#include <trine/task.hpp>
 
 namespace trine {
-
-template <class T>
-struct Codec;
 
 /// How a call travels to a worker of the same program, and its result back: what is trivially copyable as it is, strings, vectors,
 /// pairs and tuples by their parts, everything else by its Codec.
@@ -95,7 +95,7 @@ class Writer {
       static_assert(
           requires { sizeof(Codec<T>); },
           "include <trine/codec.hpp> for arguments and results of a pool that are not trivially copyable");
-      const std::vector<std::byte> bytes = Codec<T>::encode(value);
+      const std::vector<std::byte> bytes = Message<T>::encode(value);
       put(bytes.size());
       raw(bytes.data(), bytes.size());
     }
@@ -140,7 +140,7 @@ class Reader {
     } else if constexpr (is_tuple<T>) {
       return parts(std::type_identity<T>());
     } else {
-      return Codec<T>::decode(raw(get<std::size_t>()));
+      return Message<T>::decode(raw(get<std::size_t>()));
     }
   }
 
@@ -189,10 +189,10 @@ void call(Reader& request, Writer& answer) {
   F function = request.get<F>();
   auto arguments = request.get<std::tuple<A...>>();
   if constexpr (std::is_void_v<R>) {
-    std::apply(function, std::move(arguments));
+    perform(function, std::move(arguments));
     answer.put(std::monostate());
   } else {
-    answer.put<Value<R>>(std::apply(function, std::move(arguments)));
+    answer.put<Value<R>>(perform(function, std::move(arguments)));
   }
 }
 
@@ -204,11 +204,11 @@ void call_each(Reader& request, Writer& answer) {
   std::vector<R> results;
   results.reserve(items.size());
   for (auto&& each : items) {
-    if constexpr (std::is_void_v<std::invoke_result_t<F&, T>>) {
-      function(static_cast<T&&>(each));
+    if constexpr (std::is_void_v<task::Returned<std::invoke_result_t<F&, T>>>) {
+      perform(function, std::forward_as_tuple(static_cast<T&&>(each)));
       results.emplace_back();
     } else {
-      results.push_back(function(static_cast<T&&>(each)));
+      results.push_back(perform(function, std::forward_as_tuple(static_cast<T&&>(each))));
     }
   }
   answer.put(results);

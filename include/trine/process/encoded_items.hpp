@@ -17,14 +17,11 @@
 #include <trine/error.hpp>
 #include <trine/process/heap_items.hpp>
 #include <trine/process/items.hpp>
+#include <trine/process/message.hpp>
 #include <trine/process/places.hpp>
 #include <trine/queue_items.hpp>
 
 namespace trine {
-
-/// How a T becomes bytes and the bytes a T again: <trine/codec.hpp>.
-template <class T>
-struct Codec;
 
 /// Bytes in shared memory, in chains of blocks. A free list says which are free; when a party has died while it changed that, it
 /// is made anew from the chains that are in use.
@@ -165,7 +162,7 @@ class EncodedItems : public Order {
   template <class Reference>
   class Item {
    public:
-    explicit Item(const T& item) : bytes_(Codec<T>::encode(item)) {}
+    explicit Item(const T& item) : bytes_(Message<T>::encode(item)) {}
     [[nodiscard]] std::span<const std::byte> get() const noexcept { return bytes_; }
 
    private:
@@ -202,7 +199,7 @@ class EncodedItems : public Order {
     });
   }
 
-  static T finish(std::vector<std::byte>&& bytes) { return Codec<T>::decode(bytes); }
+  static T finish(std::vector<std::byte>&& bytes) { return Message<T>::decode(bytes); }
 
   void mend(std::uint32_t put, std::uint32_t got) {
     if constexpr (requires { Order::mend(put, got); }) Order::mend(put, got);
@@ -212,7 +209,7 @@ class EncodedItems : public Order {
   /// For a heap of chains.
   template <class Less>
   bool chain_less(const Chain& left, const Chain& right) {
-    return Less()(Codec<T>::decode(pool_.get(left)), Codec<T>::decode(pool_.get(right)));
+    return Less()(Message<T>::decode(pool_.get(left)), Message<T>::decode(pool_.get(right)));
   }
 
  private:

@@ -58,7 +58,18 @@ class Places<P, 0> {
   std::uint32_t size_ = 0;
 };
 
-/// The elements of an array, behind its state.
+/// The elements of an array, in its state.
+template <class T, std::size_t N>
+class ElementsInside {
+ public:
+  explicit ElementsInside(std::size_t /*count*/) noexcept {}
+  [[nodiscard]] std::span<T> all() noexcept { return elements_; }
+
+ private:
+  std::array<T, N> elements_{};
+};
+
+/// The same behind its state.
 template <class T>
 class ElementsBehind {
  public:

@@ -13,4 +13,7 @@ using Backends = ::testing::Types<coroutines_on_two>;
 using Backends = ::testing::Types<coroutines_on_two, trine::coroutines>;
 #endif
 
+/// Those that have pools.
+using PoolBackends = Backends;
+
 }  // namespace trine_test

@@ -55,8 +55,13 @@ using Backends = ::testing::Types<processes_here>;
 using Backends = ::testing::Types<processes_here, shared_memory_here>;
 #endif
 
+/// Those that have pools: these workers are processes indeed.
+using PoolBackends = ::testing::Types<trine::processes>;
+
 template <>
-inline constexpr const char* backend_name<processes_here> = "processes";
+inline constexpr const char* backend_name<trine::processes> = "processes";
+template <>
+inline constexpr const char* backend_name<processes_here> = "processes_here";
 template <>
 inline constexpr const char* backend_name<shared_memory_here> = "shared_memory";
 

@@ -15,6 +15,9 @@ using Backends = ::testing::Types<trine::threads>;
 using Backends = ::testing::Types<trine::threads, trine::portable_threads>;
 #endif
 
+/// Those that have pools.
+using PoolBackends = Backends;
+
 template <>
 inline constexpr const char* backend_name<trine::threads> = "threads";
 template <>
