@@ -246,7 +246,7 @@ def left_out_lines(results):
     for name, why in sorted(results.skipped.items()):
         yield f"- `{name}`: {why}"
     few = [f"`{case}/{name}`" for (program, case), rows in results.rows.items() for name, row in rows.items()
-           if program not in ("sizes", "compile", "pool", "python") and len(row.times) < 3 and not name.startswith("python")]
+           if program not in ("sizes", "compile", "pool", "multiprocessing", "python") and len(row.times) < 3 and not name.startswith("python")]
     if few:
         yield f"- Fewer than three measurements: {len(few)} rows" + (": " + ", ".join(few[:8]) + (", …" if len(few) > 8 else "") + "." )
 

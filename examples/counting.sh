@@ -50,3 +50,25 @@ run() {
 says() {
   grep -q -e "$2" "$folder/$1" || fail "$1 does not say: $2"
 }
+
+# What the program says to wrong options. $folder/text is there.
+check_wrong_options() {
+  run 2 --colour "$folder/text"
+  says err "'--colour'"
+  run 2 --totals=yes "$folder/text"
+  says err "'--totals'"
+  run 2 --backend boats "$folder/text"
+  says err "--backend: .*'boats'"
+  for bad in 0 -1 1025 many 3x ''; do
+    run 2 --workers "$bad" "$folder/text"
+    says err "--workers: '$bad'"
+  done
+  run 2 "$folder/text" --top
+  says err '--top: '
+  run 2
+  says err 'no file or folder'
+  says_nothing out
+}
+says_nothing() {
+  [ ! -s "$folder/$1" ] || fail "$1 is not empty"
+}

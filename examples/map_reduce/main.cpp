@@ -5,7 +5,6 @@
 // how.
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -26,6 +25,7 @@
 #include <trine/backend/processes.hpp>
 #include <trine/backend/threads.hpp>
 
+#include "../command_line.hpp"
 #include "../word_count/words.hpp"
 #include "map_reduce.hpp"
 
@@ -70,11 +70,6 @@ Count sum(const std::string& word, const std::vector<std::uint64_t>& counts) {
   return total;
 }
 
-class UsageError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
-
 template <class B>
 std::vector<Count> run_on(const std::vector<std::string>& files, std::ptrdiff_t workers) {
   MapReduce<B, decltype(&words_of), decltype(&sum)> count(words_of, sum, workers);
@@ -96,42 +91,28 @@ struct Options {
   bool help = false;
 };
 
-std::ptrdiff_t number(const std::string& option, std::string_view text, std::ptrdiff_t least, std::ptrdiff_t most) {
-  std::ptrdiff_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < least || value > most) {
-    throw UsageError(option + ": '" + std::string(text) + "' is not a number from " + std::to_string(least) + " to " +
-                     std::to_string(most));
-  }
-  return value;
-}
-
 Options parse(const std::vector<std::string>& arguments) {
   Options options;
-  for (auto argument = arguments.begin(); argument != arguments.end(); ++argument) {
-    const auto value = [&]() -> std::string {
-      if (argument + 1 == arguments.end()) throw UsageError(*argument + ": a value is missing");
-      return *++argument;
-    };
-    if (*argument == "--backend") {
-      const std::string name = value();
+  CommandLine line(arguments);
+  options.paths = line.read([&](const std::string& option) {
+    if (option == "--backend") {
+      const std::string name = line.value();
       const auto backend = backends.find(name);
       if (backend == backends.end()) throw UsageError("--backend: there is no backend '" + name + "'");
       options.run = backend->second;
-    } else if (*argument == "--workers") {
-      options.workers = number("--workers", value(), 1, 1024);
-    } else if (*argument == "--top") {
-      options.top = number("--top", value(), 0, 1'000'000'000);
-    } else if (*argument == "--totals") {
+    } else if (option == "--workers") {
+      options.workers = line.number<std::ptrdiff_t>(1, 1024);
+    } else if (option == "--top") {
+      options.top = line.number<std::ptrdiff_t>(0, 1'000'000'000);
+    } else if (option == "--totals") {
       options.totals = true;
-    } else if (*argument == "--help") {
+    } else if (option == "--help") {
       options.help = true;
-    } else if (argument->starts_with("--")) {
-      throw UsageError("there is no option '" + *argument + "'");
     } else {
-      options.paths.push_back(*argument);
+      return false;
     }
-  }
+    return true;
+  });
   if (options.paths.empty() && !options.help) throw UsageError("no file or folder is given");
   return options;
 }

@@ -19,21 +19,10 @@ for backend in threads portable_threads processes coroutines; do
   run 1 --backend "$backend" "$folder/missing" "$folder/text"
   says err "$folder/missing: No such file"
   run 0 --backend "$backend" "$corpus/empty"
-  [ ! -s "$folder/out" ] || fail "words in an empty folder on $backend"
+  says_nothing out
 done
 run 0 --help
 says out '^usage: '
-run 2 --colour "$folder/text"
-says err "'--colour'"
-run 2 --backend boats "$folder/text"
-says err "'boats'"
-for bad in 0 -1 1025 many ''; do
-  run 2 --workers "$bad" "$folder/text"
-  says err "--workers: '$bad'"
-done
-run 2 "$folder/text" --top
-says err '--top: '
-run 2
-says err 'no file or folder'
+check_wrong_options
 
 [ "$failures" -eq 0 ]

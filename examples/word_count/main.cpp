@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -19,6 +18,7 @@
 #include <thread>
 #include <vector>
 
+#include "../command_line.hpp"
 #include "job.hpp"
 
 namespace {
@@ -37,11 +37,6 @@ constexpr std::string_view help =
     "  --help          show this\n"
     "\n"
     "Exit code: 0; 1 if something could not be read (the rest is counted); 2 for a wrong option.\n";
-
-class UsageError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
 
 struct Outcome {
   Totals totals;
@@ -88,52 +83,28 @@ Backend backend_named(std::string_view name) {
   throw UsageError("--backend: there is no backend '" + std::string(name) + "'");
 }
 
-std::size_t number(const std::string& option, std::string_view text, std::size_t least, std::size_t most) {
-  std::size_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < least || value > most) {
-    throw UsageError(option + ": '" + std::string(text) + "' is not a number from " + std::to_string(least) + " to " +
-                     std::to_string(most));
-  }
-  return value;
-}
-
 Options parse(const std::vector<std::string>& arguments) {
   Options options;
   options.settings.workers = std::clamp(std::thread::hardware_concurrency(), 1U, 1024U);
-  bool only_paths = false;  // after --
-  for (auto argument = arguments.begin(); argument != arguments.end(); ++argument) {
-    if (only_paths || argument->size() < 2 || argument->front() != '-') {
-      options.settings.paths.push_back(*argument);
-      continue;
-    }
-    const std::string option = argument->substr(0, argument->find('='));
-    const bool joined = option.size() < argument->size();  // --option=value
-    const auto value = [&]() -> std::string {
-      if (joined) return argument->substr(option.size() + 1);
-      if (argument + 1 == arguments.end()) throw UsageError(option + ": a value is missing");
-      return *++argument;
-    };
+  CommandLine line(arguments);
+  options.settings.paths = line.read([&](const std::string& option) {
     if (option == "--backend") {
-      options.backend = backend_named(value());
+      options.backend = backend_named(line.value());
     } else if (option == "--workers") {
-      options.settings.workers = number(option, value(), 1, 1024);
+      options.settings.workers = line.number<std::size_t>(1, 1024);
     } else if (option == "--top") {
-      options.top = number(option, value(), 0, 1'000'000'000);
-    } else if (joined) {
-      throw UsageError("there is no option '" + option + "' with a value");
+      options.top = line.number<std::size_t>(0, 1'000'000'000);
     } else if (option == "--quiet") {
       options.quiet = true;
     } else if (option == "--totals") {
       options.totals = true;
     } else if (option == "--help") {
       options.help = true;
-    } else if (option == "--") {
-      only_paths = true;
     } else {
-      throw UsageError("there is no option '" + option + "'");
+      return false;
     }
-  }
+    return true;
+  });
   if (options.settings.paths.empty() && !options.help) throw UsageError("no file or folder is given");
   options.settings.progress = !options.quiet && !options.totals && isatty(STDERR_FILENO) != 0;
   return options;

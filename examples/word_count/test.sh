@@ -19,10 +19,6 @@ ln -s "$corpus/borders" "$corpus/deep/link"
 
 check_counts "threads portable_threads processes coroutines" "1 2 7"
 
-says_nothing() {
-  [ ! -s "$folder/$1" ] || fail "$1 is not empty"
-}
-
 printf 'b a b c\nA B c\n' >"$folder/text"
 
 run 0 --quiet --top 2 "$folder/text"
@@ -68,21 +64,8 @@ says_nothing err
 run 0 "$corpus/empty file"
 says out '^words  *0$'
 
-# Wrong options.
-run 2 --colour "$folder/text"
-says err "'--colour'"
 run 2 --quiet=yes "$folder/text"
 says err "'--quiet'"
-run 2 --backend boats "$folder/text"
-says err "--backend: .*'boats'"
-for bad in 0 -1 1025 many 3x ''; do
-  run 2 --workers "$bad" "$folder/text"
-  says err "--workers: '$bad'"
-done
-run 2 "$folder/text" --top
-says err '--top: '
-run 2
-says err 'no file or folder'
-says_nothing out
+check_wrong_options
 
 [ "$failures" -eq 0 ]

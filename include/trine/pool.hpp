@@ -17,34 +17,14 @@
 #include <trine/backend.hpp>
 #include <trine/backend/threads.hpp>
 #include <trine/future.hpp>
+#include <trine/pool/crew.hpp>
 #include <trine/pool/options.hpp>
 #include <trine/pool/parts.hpp>
-#include <trine/pool/process_crew.hpp>
 #include <trine/pool/stream.hpp>
-#include <trine/pool/thread_crew.hpp>
-#include <trine/pool/waiting.hpp>
 #include <trine/task.hpp>
 #include <trine/until.hpp>
 
 namespace trine {
-
-/// The workers of a pool on backend B.
-template <class B>
-struct PoolCrew {
-  static_assert(
-      requires { typename B::Worker; }, "there are no pools on this backend: use threads, processes or coroutines");
-  using type = AwaitedCrew<ThreadCrew<B>>;
-};
-template <Blocks B>
-  requires requires { typename B::Worker; }
-struct PoolCrew<B> {
-  using type = BlockingCrew<ThreadCrew<B>>;
-};
-template <Blocks B>
-  requires requires { typename B::Nursery; }
-struct PoolCrew<B> {
-  using type = BlockingCrew<ProcessCrew<B>>;
-};
 
 /// Workers that call functions for others.
 ///
