@@ -82,7 +82,7 @@ def dots(title, lines):
     bottom = top + ROW * len(lines)
     parts = [text(12, 22, title, "title")]
     legend = [("ours", "trine"), ("aside", "trine, portable"), ("peer", "peer"), ("less", "peer that promises less"), ("limit", "limit")]
-    x = LABELS
+    x = 18
     for kind, words in legend:
         if any(kind == each for _, points in lines for _, each, _ in points):
             parts.append(f'<line x1="{x}" y1="36" x2="{x}" y2="48" class="limit"/>' if kind == "limit" else circle(x, 42, kind, words))
