@@ -14,6 +14,7 @@ LESS = [
     ("processes", "", r"pthread_shared", "a death inside locks for ever"),
     ("processes", "", r"sem_t|interprocess_semaphore|python_semaphore", "a permit dies with its holder"),
     ("processes", "", r"pthread_cond|interprocess_condition|robust_mutex_2cv|message_queue", "not repaired after a death inside"),
+    ("coroutines", r"round_trip|wakes_1000", r"cppcoro|libcoro", "runs the woken inside of the waker's call"),
     ("processes", r"^queue_", r"boost_lockfree_.*|rigtorp_.*|atomic_queue|.*spsc.*", "can't block"),
 ]
 # Not peers: references, and trine's own that are shown for comparison.

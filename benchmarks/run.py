@@ -150,7 +150,7 @@ def main():
     parser.add_argument("--build", default="build/bench", help="the folder that was built in")
     parser.add_argument("--out", default="build/bench/results")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--min-time", type=float, default=0.08, help="seconds for each row in each round")
+    parser.add_argument("--min-time", type=float, default=0.06, help="seconds for each row in each round")
     parser.add_argument("--budget", type=float, default=720, help="seconds; no program is begun after them")
     parser.add_argument("--programs", default="", help="a list with commas; all")
     parser.add_argument("--filter", default="all", help="rows whose name matches, as in Google Benchmark")
