@@ -36,14 +36,15 @@
 
 namespace bench {
 
-/// Tries until `attempt` says true.
+/// Tries until `attempt` says true. A few pauses between let the other end get ahead; a yield too soon costs a tenfold.
 template <class Attempt>
 void insist(Attempt attempt) {
   for (int tries = 1; !attempt(); ++tries) {
-    if (tries % 64 == 0)
+    if (tries % 128 == 0) {
       std::this_thread::yield();
-    else
-      trine::os::pause();
+    } else {
+      for (int left = 8; left > 0; --left) trine::os::pause();
+    }
   }
 }
 
