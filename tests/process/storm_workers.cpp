@@ -56,8 +56,8 @@ struct Seen {
 TEST_F(WorkerStorm, Pipe) {
   auto pipe = trine::Pipe<std::string, processes>();
   auto& seen = place().make<Seen>();
-  auto& sent = place().make<std::atomic<std::uint64_t>>(0);
-  auto& received = place().make<std::atomic<std::uint64_t>>(0);
+  auto& sent = place().make<std::atomic<std::uint64_t>>(std::uint64_t{0});
+  auto& received = place().make<std::atomic<std::uint64_t>>(std::uint64_t{0});
   const auto text_of = [](std::uint32_t n) { return std::to_string(n) + std::string(n % 150, 'x'); };
   const auto receive = [&](const trine::Until& until) {
     const auto text = pipe.first.recv(until);
