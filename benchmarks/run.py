@@ -17,7 +17,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 FEW_ROUNDS = {"pool": 3, "multiprocessing": 3, "python": 3, "compile": 2, "sizes": 1}
-NO_PEERS = {"model"}
+NO_PEERS = {"model", "watch"}
 LONGEST = 240  # seconds for a program's turn
 
 

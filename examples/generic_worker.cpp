@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// One body for every backend: workers wait for a start, take jobs from a queue until it is shut down, and add up under a
-// lock. On threads each worker is a thread and each wait blocks; on coroutines each is a coroutine and each wait suspends.
+// requires: boost
+//
+// One body for every backend: workers wait for a start, take jobs from a queue until it is shut down, and add up. On threads
+// each worker is a thread, on processes a child, and each wait blocks; on coroutines each is a coroutine, and each wait suspends.
 #include <functional>
 #include <iostream>
 
@@ -11,8 +13,7 @@ template <class B>
 struct Office {
   trine::Event<B> open;
   trine::Queue<int, B> jobs{4};
-  trine::Lock<B> lock;
-  long sum = 0;
+  trine::Value<long, B> sum{0};
 };
 
 template <class B>
@@ -21,8 +22,7 @@ trine::Task<void, B> worker(Office<B>& office) {
   try {
     for (;;) {
       const int job = co_await office.jobs.get();
-      auto held = co_await office.lock.guard();
-      office.sum += job;
+      co_await office.sum.update([job](long& sum) { sum += job; });
     }
   } catch (const trine::QueueShutdown&) {
     // no jobs are left
@@ -38,10 +38,11 @@ trine::Task<long, B> work() {
   for (int job = 1; job <= 100; ++job) co_await office.jobs.put(job);
   office.jobs.shutdown();
   co_await workers.join();
-  co_return office.sum;
+  co_return co_await office.sum.load();
 }
 
 int main() {
+  std::cout << "processes: " << trine::run(work<trine::processes>()) << '\n';
   std::cout << "threads: " << trine::run(work<trine::threads>()) << '\n';
   std::cout << "coroutines: " << trine::run(work<trine::coroutines>()) << '\n';
 }

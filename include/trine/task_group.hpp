@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdio>
 #include <exception>
@@ -22,6 +23,23 @@
 
 namespace trine {
 
+/// Where the functions of a group run, where the backend lets one say.
+struct AnyWorkplace {
+  template <class W, class Carried>
+  void begin(std::optional<W>& worker, Carried&& carried) const {
+    worker.emplace(std::forward<Carried>(carried));
+  }
+};
+template <class B>
+struct WorkplaceOf {
+  using type = AnyWorkplace;
+};
+template <class B>
+  requires requires { typename B::Workplace; }
+struct WorkplaceOf<B> {
+  using type = typename B::Workplace;
+};
+
 /// Runs functions at the same time, and waits for them all.
 ///
 ///     trine::TaskGroup group;
@@ -33,6 +51,8 @@ namespace trine {
 /// is there for them to look at or to wait with) and comes out of join(). A group destroyed while functions run waits for
 /// them; an exception that no join() has seen is then printed. Functions may spawn others. Any thread may spawn; one joins.
 /// A group that has failed may go on, but its token stays stopped.
+/// On coroutines the functions run on the scheduler of whoever spawns, or on the one that the group was made with, which
+/// somebody must run: `TaskGroup<coroutines> group(scheduler)`. Then threads that run no scheduler may spawn too.
 /// Visibility: what was done before spawn() is visible to the function, what the function did to who joins.
 template <class B>
 class TaskGroup {
@@ -40,6 +60,9 @@ class TaskGroup {
   class JoinOperation;
 
   TaskGroup() = default;
+  template <class Where>
+    requires std::constructible_from<typename WorkplaceOf<B>::type, Where&>
+  explicit TaskGroup(Where& where) : where_(where) {}
   TaskGroup(const TaskGroup&) = delete;
   TaskGroup& operator=(const TaskGroup&) = delete;
 
@@ -138,7 +161,7 @@ class TaskGroup {
     Workers finished;
     gate_.lock();
     try {
-      started.front().worker.emplace(std::move(carried));
+      where_.begin(started.front().worker, std::move(carried));
     } catch (const std::system_error& e) {
       gate_.unlock();
       throw std::system_error(e.code(), "trine: TaskGroup::spawn: a worker could not be started");
@@ -186,6 +209,7 @@ class TaskGroup {
     if (failure) std::rethrow_exception(failure);
   }
 
+  [[no_unique_address]] typename WorkplaceOf<B>::type where_;
   typename B::ShortLock gate_;
   Event<B> idle_{true};
   std::stop_source stop_;

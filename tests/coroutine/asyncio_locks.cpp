@@ -241,6 +241,15 @@ TEST(AsyncioEvent, WaitCancel) {
   trine::run(body());
 }
 
+TEST(AsyncioEvent, Clear) {
+  Event<B> event;
+  EXPECT_FALSE(event.is_set());
+  event.set();
+  EXPECT_TRUE(event.is_set());
+  event.clear();
+  EXPECT_FALSE(event.is_set());
+}
+
 TEST(AsyncioEvent, ClearWithWaiters) {
   const auto body = []() -> Task<void, B> {
     Event<B> event;
@@ -410,12 +419,165 @@ TEST(AsyncioCondition, WaitFor) {
   trine::run(body());
 }
 
+TEST(AsyncioCondition, NotifyAll) {
+  const auto body = []() -> Task<void, B> {
+    Lock<B> lock;
+    Condition<B> changed;
+    Order result;
+    const auto waiter = [&](int n) -> Task<void, B> {
+      auto held = co_await lock.guard();
+      co_await changed.wait(held);
+      result.push_back(n);
+    };
+    TaskGroup<B> group;
+    for (const int n : {1, 2}) group.spawn(std::ref(waiter), n);
+    co_await settle();
+    EXPECT_TRUE(result.empty());
+    changed.notify_all();
+    co_await group.join();
+    EXPECT_EQ(result, (Order{1, 2}));
+  };
+  trine::run(body());
+}
+
+// asyncio refuses to notify without the lock; trine, as std, does not need it.
+TEST(AsyncioCondition, NotifyUnacquired) {
+  Condition<B> changed;
+  changed.notify();
+  changed.notify_all();
+}
+
+// asyncio looks at the predicate first; here the guard must hold the lock in any case.
+TEST(AsyncioCondition, WaitForUnacquired) {
+  const auto body = []() -> Task<void, B> {
+    Condition<B> changed;
+    trine::Guard<Lock<B>> nothing;
+    for (const bool said : {true, false}) {
+      bool refused = false;
+      try {
+        co_await changed.wait(nothing, [said] { return said; });
+      } catch (const trine::NotLocked&) {
+        refused = true;
+      }
+      EXPECT_TRUE(refused);
+    }
+  };
+  trine::run(body());
+}
+
+TEST(AsyncioCondition, TimeoutInBlock) {
+  const auto body = []() -> Task<void, B> {
+    Lock<B> lock;
+    Condition<B> changed;
+    auto held = co_await lock.guard();
+    const bool notified = co_await changed.wait(held, 1ms);
+    EXPECT_FALSE(notified);
+    EXPECT_TRUE(held && lock.locked());
+    const bool said = co_await changed.wait(
+        held, [] { return false; }, 1ms);
+    EXPECT_FALSE(said);
+    EXPECT_TRUE(held && lock.locked());
+  };
+  trine::run(body());
+}
+
+// Ended while it locks again: the one that has the lock keeps it, and the notification is not lost to the next.
+TEST(AsyncioCondition, CancelledWhileItLocksAgain) {
+  const auto body = []() -> Task<void, B> {
+    Lock<B> lock;
+    Condition<B> changed;
+    Order result;
+    const auto waiter = [&](int n) -> Task<void, B> {
+      auto held = co_await lock.guard();
+      co_await changed.wait(held);
+      result.push_back(n);
+    };
+    const auto both = [&]() -> Task<void, B> {
+      auto held = co_await lock.guard();
+      changed.notify(2);
+      co_await Scheduler::current()->sleep(5ms);  // by then the first is to be cancelled, and waits for the lock
+      EXPECT_TRUE(lock.locked());
+    };
+    TaskGroup<B> group;
+    const auto cancelled = [&]() -> Task<void, B> { co_await trine::with_timeout(waiter(1), 2ms); };
+    group.spawn(std::ref(cancelled));
+    group.spawn(std::ref(waiter), 2);
+    co_await settle();
+    group.spawn(std::ref(both));
+    const bool joined = co_await group.join(20s);
+    EXPECT_TRUE(joined);
+    EXPECT_TRUE(std::count(result.begin(), result.end(), 2) == 1);
+    EXPECT_FALSE(lock.locked());
+  };
+  trine::run(body());
+}
+
 // Semaphore
 
 TEST(AsyncioSemaphore, InitialValue) {
   EXPECT_THROW(Semaphore<B>(-1), std::invalid_argument);
   Semaphore<B> semaphore;
   EXPECT_EQ(semaphore.value(), 1);
+}
+
+TEST(AsyncioSemaphore, InitialValueZero) {
+  Semaphore<B> semaphore(0);
+  EXPECT_EQ(semaphore.value(), 0);
+  EXPECT_FALSE(semaphore.try_acquire());
+}
+
+TEST(AsyncioSemaphore, ReleaseNoWaiters) {
+  const auto body = []() -> Task<void, B> {
+    Semaphore<B> semaphore;
+    co_await semaphore.acquire();
+    EXPECT_EQ(semaphore.value(), 0);
+    semaphore.release();
+    EXPECT_EQ(semaphore.value(), 1);
+  };
+  trine::run(body());
+}
+
+TEST(AsyncioSemaphore, ContextManager) {
+  const auto body = []() -> Task<void, B> {
+    Semaphore<B> semaphore(2);
+    {
+      auto one = co_await semaphore.permit();
+      EXPECT_EQ(semaphore.value(), 1);
+      auto two = co_await semaphore.permit();
+      EXPECT_EQ(semaphore.value(), 0);
+    }
+    EXPECT_EQ(semaphore.value(), 2);
+  };
+  trine::run(body());
+}
+
+// Two permits come, and the first of three waiters is cancelled at the same time: the other two have them, in their order.
+TEST(AsyncioSemaphore, FifoOrderWhenTheFirstIsCancelled) {
+  const auto body = []() -> Task<void, B> {
+    for (const bool cancel_first : {true, false}) {
+      Semaphore<B> semaphore(0);
+      Cancel cancel;
+      Order result;
+      const auto taker = [&](int n, trine::Until until) -> Task<void, B> {
+        auto permit = co_await semaphore.permit(until);
+        if (!permit) co_return;
+        result.push_back(n);
+        co_await settle();
+      };
+      TaskGroup<B> group;
+      group.spawn(std::ref(taker), 1, cancel.until());
+      group.spawn(std::ref(taker), 2, trine::Until());
+      group.spawn(std::ref(taker), 3, trine::Until());
+      co_await settle();
+      if (cancel_first) cancel();
+      semaphore.release(2);
+      cancel();
+      co_await group.join();
+      EXPECT_EQ(result, cancel_first ? (Order{2, 3}) : (Order{1, 2, 3}));
+      EXPECT_EQ(semaphore.value(), 2);
+    }
+  };
+  trine::run(body());
 }
 
 TEST(AsyncioSemaphore, AcquireInOrder) {
@@ -560,6 +722,132 @@ TEST(AsyncioBarrier, FillingTasks) {
     EXPECT_EQ(barrier.waiting(), 0);
     std::sort(places.begin(), places.end());
     EXPECT_EQ(places, (Order{0, 1, 2, 3, 4}));
+  };
+  trine::run(body());
+}
+
+TEST(AsyncioBarrier, FillingOneTaskTwice) {
+  const auto body = []() -> Task<void, B> {
+    Barrier<B> barrier(1);
+    for (int i = 0; i < 2; ++i) {
+      const auto place = co_await barrier.wait();
+      EXPECT_EQ(place, 0);
+      EXPECT_EQ(barrier.waiting(), 0);
+    }
+    EXPECT_THROW(Barrier<B>(0), std::invalid_argument);
+  };
+  trine::run(body());
+}
+
+TEST(AsyncioBarrier, FillingTaskByTask) {
+  const auto body = []() -> Task<void, B> {
+    Barrier<B> barrier(3);
+    int passed = 0;
+    const auto party = [&]() -> Task<void, B> {
+      co_await barrier.wait();
+      ++passed;
+    };
+    TaskGroup<B> group;
+    for (int i = 1; i <= 3; ++i) {
+      EXPECT_EQ(passed, 0);
+      group.spawn(std::ref(party));
+      co_await settle();
+      EXPECT_EQ(barrier.waiting(), i % 3);
+    }
+    co_await group.join();
+    EXPECT_EQ(passed, 3);
+  };
+  trine::run(body());
+}
+
+TEST(AsyncioBarrier, FillingTasksWaitTwice) {
+  const auto body = []() -> Task<void, B> {
+    Barrier<B> barrier(3);
+    Order rounds;
+    const auto party = [&]() -> Task<void, B> {
+      for (int round = 1; round <= 2; ++round) {
+        co_await barrier.wait();
+        rounds.push_back(round);
+      }
+    };
+    TaskGroup<B> group;
+    for (int i = 0; i < 3; ++i) group.spawn(std::ref(party));
+    co_await group.join();
+    EXPECT_EQ(rounds, (Order{1, 1, 1, 2, 2, 2})) << "nobody is a round ahead";
+  };
+  trine::run(body());
+}
+
+// More come than there is room for: they are the first of the next generation.
+TEST(AsyncioBarrier, BlockingTasksWhileOthersLeave) {
+  const auto body = []() -> Task<void, B> {
+    Barrier<B> barrier(2);
+    int passed = 0;
+    const auto party = [&]() -> Task<void, B> {
+      co_await barrier.wait();
+      ++passed;
+    };
+    TaskGroup<B> group;
+    for (int i = 0; i < 5; ++i) group.spawn(std::ref(party));
+    co_await settle();
+    EXPECT_EQ(passed, 4);
+    EXPECT_EQ(barrier.waiting(), 1);
+    group.spawn(std::ref(party));
+    co_await group.join();
+    EXPECT_EQ(passed, 6);
+  };
+  trine::run(body());
+}
+
+// asyncio lets the others go on waiting; trine breaks the barrier, as threading does.
+TEST(AsyncioBarrier, ACancelledPartyBreaksIt) {
+  const auto body = []() -> Task<void, B> {
+    Barrier<B> barrier(3);
+    int broken = 0;
+    const auto party = [&]() -> Task<void, B> {
+      try {
+        co_await barrier.wait();
+      } catch (const BrokenBarrier&) {
+        ++broken;
+      }
+    };
+    TaskGroup<B> group;
+    group.spawn(std::ref(party));
+    co_await settle();
+    const bool ended = co_await trine::with_timeout(party(), 1ms);
+    EXPECT_FALSE(ended);
+    co_await group.join();
+    EXPECT_EQ(broken, 1);
+    EXPECT_TRUE(barrier.broken());
+  };
+  trine::run(body());
+}
+
+TEST(AsyncioBarrier, ResetWhileTasksWait) {
+  const auto body = []() -> Task<void, B> {
+    Barrier<B> barrier(3);
+    int broken = 0;
+    int passed = 0;
+    const auto party = [&]() -> Task<void, B> {
+      try {
+        co_await barrier.wait();
+        ++passed;
+      } catch (const BrokenBarrier&) {
+        ++broken;
+      }
+    };
+    TaskGroup<B> group;
+    group.spawn(std::ref(party));
+    group.spawn(std::ref(party));
+    co_await settle();
+    barrier.reset();
+    // These come while those of before may still be leaving.
+    for (int i = 0; i < 3; ++i) group.spawn(std::ref(party));
+    co_await group.join();
+    EXPECT_EQ(broken, 2);
+    EXPECT_EQ(passed, 3);
+    EXPECT_FALSE(barrier.broken());
+    EXPECT_EQ(barrier.waiting(), 0);
   };
   trine::run(body());
 }

@@ -101,6 +101,97 @@ TYPED_TEST(AsyncioQueue, GetWithPutters) {
   trine::run(body());
 }
 
+// An item that a putter puts for one who waits reaches him, and one that waits to be put follows.
+TYPED_TEST(AsyncioQueue, GetWithWaitingPutters) {
+  const auto body = []() -> Task<void, B> {
+    Q<TypeParam> queue(1);
+    const auto putter = [&](int n) -> Task<void, B> { co_await queue.put(n); };
+    TaskGroup<B> group;
+    group.spawn(std::ref(putter), 1);
+    group.spawn(std::ref(putter), 2);
+    co_await settle();
+    EXPECT_EQ(queue.size(), 1U);
+    const int first = co_await queue.get();
+    const int second = co_await queue.get();
+    EXPECT_EQ(first + second, 3);
+    co_await group.join();
+    EXPECT_TRUE(queue.empty());
+  };
+  trine::run(body());
+}
+
+TYPED_TEST(AsyncioQueue, PutWithWaitingGetters) {
+  const auto body = []() -> Task<void, B> {
+    Q<TypeParam> queue;
+    std::vector<int> got;
+    const auto getter = [&]() -> Task<void, B> {
+      const int item = co_await queue.get();
+      got.push_back(item);
+    };
+    TaskGroup<B> group;
+    group.spawn(std::ref(getter));
+    group.spawn(std::ref(getter));
+    co_await settle();
+    co_await queue.put(1);
+    co_await queue.put(2);
+    co_await group.join();
+    std::sort(got.begin(), got.end());
+    EXPECT_EQ(got, (std::vector{1, 2}));
+  };
+  trine::run(body());
+}
+
+// What was put while all getters wait must wake one of them each, also when it is put by those who run at once.
+TYPED_TEST(AsyncioQueue, WhyAreGettersWaiting) {
+  const auto body = []() -> Task<void, B> {
+    Q<TypeParam> queue(2);
+    const auto producer = [&](int count) -> Task<void, B> {
+      for (int n = 0; n < count; ++n) co_await queue.put(n);
+    };
+    const auto consumer = [&](int count) -> Task<void, B> {
+      for (int n = 0; n < count; ++n) co_await queue.get();
+    };
+    const auto ended = co_await trine::with_timeout(
+        [](auto one, auto two) -> Task<void, B> { co_await trine::gather(std::move(one), std::move(two)); }(producer(5),
+                                                                                                          consumer(5)),
+        20s);
+    EXPECT_TRUE(ended);
+  };
+  trine::run(body());
+}
+
+TYPED_TEST(AsyncioQueue, CancelledGettersAreNotKept) {
+  const auto body = []() -> Task<void, B> {
+    Q<TypeParam> queue;
+    for (int i = 0; i < 100; ++i) {
+      const auto none = co_await queue.get(0ms);
+      EXPECT_FALSE(none.has_value());
+    }
+    const auto getter = [&]() -> Task<int, B> { co_return co_await queue.get(); };
+    for (int i = 0; i < 10; ++i) co_await trine::with_timeout(getter(), 100us);
+    EXPECT_TRUE(queue.try_put(1));
+    EXPECT_EQ(queue.try_get(), 1) << "it went to one who is gone";
+  };
+  trine::run(body());
+}
+
+TYPED_TEST(AsyncioQueue, CancelledPuttersAreNotKept) {
+  const auto body = []() -> Task<void, B> {
+    Q<TypeParam> queue(1);
+    EXPECT_TRUE(queue.try_put(0));
+    const auto putter = [&](int n) -> Task<void, B> { co_await queue.put(n); };
+    for (int n = 1; n <= 10; ++n) {
+      const bool put = co_await trine::with_timeout(putter(n), 100us);
+      EXPECT_FALSE(put);
+    }
+    EXPECT_EQ(queue.try_get(), 0);
+    co_await settle();
+    EXPECT_TRUE(queue.empty()) << "one who is gone has put";
+    EXPECT_TRUE(queue.try_put(11));
+  };
+  trine::run(body());
+}
+
 TYPED_TEST(AsyncioQueue, NothingAtOnce) {
   Q<TypeParam> queue(1);
   EXPECT_EQ(queue.try_get(), std::nullopt);
@@ -249,6 +340,57 @@ TYPED_TEST(AsyncioQueue, TaskDoneAndJoin) {
     EXPECT_TRUE(again);
     running = false;
     co_await group.join();
+  };
+  trine::run(body());
+}
+
+TYPED_TEST(AsyncioQueue, JoinEmptyQueue) {
+  const auto body = []() -> Task<void, B> {
+    Q<TypeParam> queue;
+    for (int i = 0; i < 2; ++i) {
+      const bool joined = co_await queue.join(20s);
+      EXPECT_TRUE(joined);
+    }
+  };
+  trine::run(body());
+}
+
+// A shutdown may become an immediate one, and may be said any number of times.
+TYPED_TEST(AsyncioQueue, ShutdownTransitions) {
+  const auto body = []() -> Task<void, B> {
+    Q<TypeParam> queue;
+    EXPECT_TRUE(queue.try_put(1) && queue.try_put(2));
+    queue.shutdown();
+    queue.shutdown();
+    EXPECT_THROW((void)queue.try_put(3), QueueShutdown);
+    bool refused = false;
+    try {
+      co_await queue.put(3);
+    } catch (const QueueShutdown&) {
+      refused = true;
+    }
+    EXPECT_TRUE(refused);
+    EXPECT_TRUE(queue.try_get().has_value());
+    queue.shutdown(true);
+    EXPECT_TRUE(queue.empty());
+    EXPECT_THROW((void)queue.try_get(), QueueShutdown);
+    queue.shutdown();
+  };
+  trine::run(body());
+}
+
+// What is left after a shutdown must still be marked as done before join() returns.
+TYPED_TEST(AsyncioQueue, JoinAfterShutdownWaitsForWhatIsLeft) {
+  const auto body = []() -> Task<void, B> {
+    Q<TypeParam> queue;
+    EXPECT_TRUE(queue.try_put(1));
+    queue.shutdown();
+    const bool early = co_await queue.join(1ms);
+    EXPECT_FALSE(early);
+    EXPECT_EQ(queue.try_get(), 1);
+    queue.task_done();
+    const bool joined = co_await queue.join(20s);
+    EXPECT_TRUE(joined);
   };
   trine::run(body());
 }

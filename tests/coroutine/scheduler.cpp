@@ -333,6 +333,72 @@ TEST(Scheduler, ItsThreadsRunCoroutinesAtTheSameTime) {
   EXPECT_EQ(here, 3);
 }
 
+// Groups of tasks on a scheduler that is named
+
+TEST(GroupOnAScheduler, AnyThreadSpawnsAndTheTasksRunThere) {
+  for (const unsigned threads : {1U, 3U}) {
+    Scheduler scheduler(threads);
+    Event<B> over;
+    const auto keeper = [&]() -> Task<void, B> { co_await over.wait(); };
+    scheduler.spawn(keeper());
+    std::jthread running([&] { scheduler.run(); });
+    std::atomic<int> there{0};
+    {
+      trine::TaskGroup<B> group(scheduler);
+      const auto member = [&](int hops) -> Task<void, B> {
+        for (int i = 0; i < hops; ++i) co_await scheduler.hop();
+        if (Scheduler::current() == &scheduler) ++there;
+      };
+      {
+        std::vector<std::jthread> others;
+        for (int t = 0; t < 3; ++t) {
+          others.emplace_back([&] {
+            for (int i = 0; i < 20; ++i) group.spawn(std::ref(member), i);
+          });
+        }
+      }
+      const auto join = [&]() -> Task<bool, B> { co_return co_await group.join(); };
+      EXPECT_TRUE(trine::run(join()));
+      EXPECT_EQ(there, 60);
+      group.spawn(std::ref(member), 5);
+    }
+    EXPECT_EQ(there, 61) << "the group waits for those that run when it goes";
+    over.set();
+  }
+}
+
+TEST(GroupOnAScheduler, TheFirstFailureStopsTheSiblings) {
+  Scheduler scheduler;
+  trine::TaskGroup<B> group(scheduler);
+  std::atomic<int> stopped{0};
+  const auto sibling = [&]() -> Task<void, B> {
+    Event<B> never;
+    const bool set = co_await never.wait(group.stop_token());
+    if (!set) ++stopped;
+  };
+  for (int i = 0; i < 3; ++i) group.spawn(std::ref(sibling));
+  group.spawn([]() -> Task<void, B> {
+    throw std::out_of_range("member");
+    co_return;
+  });
+  scheduler.run();  // which ends when they have
+  EXPECT_EQ(stopped, 3);
+  const auto join = [&]() -> Task<void, B> { co_await group.join(); };
+  EXPECT_THROW(trine::run(join()), std::out_of_range);
+}
+
+TEST(GroupOnAScheduler, WithoutOneThereMustBeOneThatRuns) {
+  trine::TaskGroup<B> group;
+  const auto nothing = []() -> Task<void, B> { co_return; };
+  EXPECT_THROW(group.spawn(nothing), std::logic_error);
+  const auto body = [&]() -> Task<void, B> {
+    group.spawn(nothing);
+    const bool joined = co_await group.join();
+    EXPECT_TRUE(joined);
+  };
+  trine::run(body());
+}
+
 // Tasks
 
 TEST(CoroutineTask, TenMillionAwaitsOfReadyTasksNeedNoMoreStack) {

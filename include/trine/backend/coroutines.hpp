@@ -110,15 +110,13 @@ struct coroutines {
     return child.take();
   }
 
-  /// What a TaskGroup starts: a task on the calling thread's scheduler.
+  /// What a TaskGroup starts: a task.
   class Worker {
    public:
-    /// `carried` has a task. Throws std::logic_error if no scheduler runs on this thread.
+    /// `carried` has a task.
     template <class Carried>
-    explicit Worker(Carried carried) {
-      Scheduler* const scheduler = Scheduler::current();
-      if (scheduler == nullptr) throw std::logic_error("trine: TaskGroup::spawn: no Scheduler runs on the calling thread");
-      scheduler->spawn(std::move(carried.task), &gone_);
+    Worker(Scheduler& scheduler, Carried carried) {
+      scheduler.spawn(std::move(carried.task), &gone_);
     }
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
@@ -149,6 +147,24 @@ struct coroutines {
       co_return child.take();
     }
   }
+
+  /// Where the tasks of a TaskGroup run: on a scheduler, or on that of whoever spawns.
+  class Workplace {
+   public:
+    Workplace() = default;
+    explicit Workplace(Scheduler& scheduler) noexcept : scheduler_(&scheduler) {}
+
+    /// Throws std::logic_error if there is no scheduler.
+    template <class Carried>
+    void begin(std::optional<Worker>& worker, Carried carried) const {
+      Scheduler* const scheduler = scheduler_ != nullptr ? scheduler_ : Scheduler::current();
+      if (scheduler == nullptr) throw std::logic_error("trine: TaskGroup::spawn: no Scheduler runs on the calling thread");
+      worker.emplace(*scheduler, std::move(carried));
+    }
+
+   private:
+    Scheduler* scheduler_ = nullptr;
+  };
 
  private:
   // Waited for by a parent that was cancelled as well: the child refers to its frame.

@@ -133,6 +133,8 @@ void Scheduler::idle(Enough& enough) {
   std::vector<trine::Sleep<os::Native::Word>> words{raised};
   const TimePoint until = watched_.collect(words);
   if (look_on(enough)) return;
+  // What nobody will wake for: perhaps it is on this core that somebody must run.
+  if (until <= std::chrono::steady_clock::now()) return std::this_thread::yield();
   os::AnyFutex::sleep(words, os::AnyFutex::Limit(Until(std::min(until, timers_.next()))));
   // The wake that came to this thread lowered the flag; there may be others that sleep, and more work than for one.
   if (several_) {

@@ -90,22 +90,30 @@ class WatchList {
     return !rouse.empty();
   }
 
-  /// Adds where to sleep for all of them; until when at most.
+  /// Adds where to sleep for all of them; until when at most. A time that has come: only to let other threads run.
   Clock::time_point collect(std::vector<Sleep<Word>>& into) {
+    if (empty()) return Clock::time_point::max();
+    const Hold hold(gate_);
     bool soon = false;
-    if (!empty()) {
-      const Hold hold(gate_);
-      for (const Entry* entry = first_; entry != nullptr; entry = entry->next) {
-        into.push_back(entry->watched());
-        soon = soon || into.back().soon;
-      }
+    for (const Entry* entry = first_; entry != nullptr; entry = entry->next) {
+      into.push_back(entry->watched());
+      soon = soon || into.back().soon;
     }
-    return soon ? Clock::now() + moment : Clock::time_point::max();
+    if (!std::exchange(soon_, soon) && soon) soon_since_ = Clock::now();
+    return soon ? again_soon() : Clock::time_point::max();
   }
 
+
  private:
-  static constexpr std::chrono::microseconds moment{100};
+  static constexpr std::chrono::microseconds moment{200};
   static constexpr std::chrono::milliseconds slice{40};
+
+  // No sleep at first; then sleeps that grow, so that no more than a part of what takes long is lost.
+  [[nodiscard]] Clock::time_point again_soon() const {
+    const auto now = Clock::now();
+    const auto passed = now - soon_since_;
+    return passed < moment ? now : now + passed / 4;
+  }
 
   using Gate = Blocking<os::PrivateFutex>::ShortLock;
   struct Hold {
@@ -124,10 +132,12 @@ class WatchList {
     return true;
   }
 
-  Gate gate_;  // guards the following three
+  Gate gate_;  // guards the following
   Entry* first_ = nullptr;
   std::size_t shared_ = 0;           // how many words other processes wake
   Clock::time_point look_at_all_{};  // when they are next looked at though they have not changed
+  bool soon_ = false;                // whether there was one, when somebody was about to sleep, that nobody will wake
+  Clock::time_point soon_since_{};
   std::atomic<std::size_t> count_{0};
 };
 

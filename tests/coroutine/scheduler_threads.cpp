@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Schedulers with several threads: what is ready is run by whoever has time, and who has nothing to do sleeps.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <ctime>
+#include <functional>
+#include <latch>
+#include <semaphore>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <trine/trine.hpp>
+
+#include "support/coroutines.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using B = trine::coroutines;
+using trine::Event;
+using trine::Scheduler;
+using trine::Semaphore;
+using trine::Task;
+using trine::TaskGroup;
+using trine_test::plenty;
+
+constexpr int crowd = 50;
+
+/// Blocks its thread, not the coroutine, until it is let go: as one that computes for long.
+class Blocker {
+ public:
+  void block() { EXPECT_TRUE(go_.try_acquire_for(plenty)) << "those who were to let it go were not run"; }
+  void let_go() { go_.release(); }
+
+ private:
+  std::binary_semaphore go_{0};
+};
+
+class SchedulerThreads : public ::testing::TestWithParam<unsigned> {};
+INSTANTIATE_TEST_SUITE_P(Threads, SchedulerThreads, ::testing::Values(2U, 3U, 4U));
+
+// All threads but one are blocked by coroutines that have just made others ready.
+
+TEST_P(SchedulerThreads, WhatABlockedThreadSpawnedIsRunByOthers) {
+  Scheduler scheduler(GetParam());
+  Blocker blocker;
+  std::atomic<int> left{crowd};
+  const auto member = [&]() -> Task<void, B> {
+    for (int i = 0; i < 3; ++i) co_await scheduler.hop();
+    if (--left == 0) blocker.let_go();
+  };
+  const auto parent = [&]() -> Task<void, B> {
+    for (int i = 0; i < crowd; ++i) scheduler.spawn(member());
+    blocker.block();
+    co_return;
+  };
+  scheduler.run(parent());
+  EXPECT_EQ(left, 0);
+}
+
+TEST_P(SchedulerThreads, WhatABlockedThreadWokeIsRunByOthers) {
+  Scheduler scheduler(GetParam());
+  std::vector<Blocker> blockers(GetParam() - 1);
+  Event<B> go;
+  Semaphore<B> slots(0);
+  std::latch all_blocked(static_cast<std::ptrdiff_t>(blockers.size()));
+  std::atomic<int> waiting{0};
+  std::atomic<int> left{crowd};
+  const auto member = [&]() -> Task<void, B> {
+    ++waiting;
+    co_await go.wait();
+    co_await slots.acquire();
+    if (--left > 0) co_return;
+    for (Blocker& each : blockers) each.let_go();
+  };
+  const auto waker = [&](Blocker& blocker, bool first) -> Task<void, B> {
+    while (waiting < crowd) co_await scheduler.hop();
+    all_blocked.count_down();
+    all_blocked.wait();  // each of them has a thread for itself
+    if (first) go.set();
+    slots.release(crowd);
+    blocker.block();
+  };
+  for (int i = 0; i < crowd; ++i) scheduler.spawn(member());
+  for (Blocker& each : blockers) scheduler.spawn(waker(each, &each == &blockers.front()));
+  scheduler.run();
+  EXPECT_EQ(left, 0);
+}
+
+// One that came from outside while all but one thread are blocked.
+TEST_P(SchedulerThreads, WhatComesFromOutsideIsRunByAFreeThread) {
+  Scheduler scheduler(GetParam());
+  std::vector<Blocker> blockers(GetParam() - 1);
+  std::latch all_blocked(static_cast<std::ptrdiff_t>(blockers.size() + 1));
+  for (Blocker& each : blockers) {
+    scheduler.post([&] {
+      all_blocked.count_down();
+      each.block();
+    });
+  }
+  std::jthread outside([&] {
+    all_blocked.arrive_and_wait();
+    for (Blocker& each : blockers) scheduler.post([&each] { each.let_go(); });
+  });
+  scheduler.run();
+}
+
+// A timer comes due while the thread that set it is blocked.
+TEST_P(SchedulerThreads, ATimerFiresThoughItsThreadIsBlocked) {
+  Scheduler scheduler(GetParam());
+  Blocker blocker;
+  const auto sleeper = [&]() -> Task<void, B> {
+    co_await scheduler.sleep(2ms);
+    blocker.let_go();
+  };
+  const auto parent = [&]() -> Task<void, B> {
+    trine::TaskGroup<B> group;
+    group.spawn(std::ref(sleeper));
+    blocker.block();
+    co_await group.join();
+  };
+  scheduler.run(parent());
+}
+
+// Each goes on for ever, until the last has had its turns: nobody is kept from them.
+TEST_P(SchedulerThreads, ThoseThatGoOnForEverKeepNobodyOut) {
+  Scheduler scheduler(GetParam());
+  static constexpr int turns = 100;
+  std::atomic<int> hungry{crowd};
+  const auto member = [&]() -> Task<void, B> {
+    for (int i = 0; i < turns; ++i) co_await scheduler.hop();
+    --hungry;
+    while (hungry > 0) co_await scheduler.hop();
+  };
+  for (int i = 0; i < crowd; ++i) scheduler.spawn(member());
+  scheduler.run();
+  EXPECT_EQ(hungry, 0);
+}
+
+std::chrono::nanoseconds processor_time() {
+  timespec now{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
+
+// Threads that looked on all the time would use as much time as passes, each.
+TEST_P(SchedulerThreads, ThoseWithoutWorkSleep) {
+  Scheduler scheduler(GetParam());
+  Event<> of_a_thread;
+  const auto body = [&]() -> Task<void, B> { co_await scheduler.watch(of_a_thread.wait_op()); };
+  std::jthread outside([&] {
+    // What comes before they sleep, starting them above all, is over at some time.
+    bool slept = false;
+    for (int i = 0; i < 100 && !slept; ++i) {
+      const auto begin = std::chrono::steady_clock::now();
+      const auto used = processor_time();
+      std::this_thread::sleep_for(20ms);
+      slept = processor_time() - used < (std::chrono::steady_clock::now() - begin) / 10;
+    }
+    EXPECT_TRUE(slept);
+    of_a_thread.set();
+  });
+  scheduler.run(body());
+}
+
+// What waits for the same is not run twice, nor by nobody, however many threads sleep and are woken for it.
+TEST_P(SchedulerThreads, SleepingThreadsAreWokenForWhatThereIsToDo) {
+  Scheduler scheduler(GetParam());
+  Semaphore<B> slots(0);
+  std::atomic<int> served{0};
+  static constexpr int rounds = 200;
+  const auto taker = [&]() -> Task<void, B> {
+    for (int i = 0; i < rounds; ++i) {
+      co_await slots.acquire();
+      ++served;
+    }
+  };
+  for (unsigned i = 0; i < GetParam(); ++i) scheduler.spawn(taker());
+  std::jthread outside([&] {
+    for (int i = 0; i < rounds; ++i) {
+      slots.release(static_cast<std::ptrdiff_t>(GetParam()));
+      const int expected = (i + 1) * static_cast<int>(GetParam());
+      EXPECT_TRUE(trine_test::eventually([&] { return served == expected; }));
+    }
+  });
+  scheduler.run();
+  EXPECT_EQ(served, rounds * static_cast<int>(GetParam()));
+}
+
+}  // namespace
