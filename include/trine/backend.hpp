@@ -103,6 +103,7 @@ struct Step {
 template <class B>
 concept Backend = requires(typename B::Word& word, typename B::Owned& owned, typename B::Tally& tally,
                            typename B::Escrow& escrow, typename B::ShortLock& gate, typename B::Flag& flag,
+                           typename B::Patience& patience,
                            std::uint32_t number, const Until& until) {
   // data
   requires AtomicWord<typename B::Word>;
@@ -146,6 +147,10 @@ concept Backend = requires(typename B::Word& word, typename B::Owned& owned, typ
   { flag.raise() } -> std::same_as<Sleep<typename B::Word>>;
   flag.wake(number);
   flag.wake_all();
+  // how long to look away between two looks
+  { patience.pauses() } -> std::same_as<std::uint32_t>;
+  patience.before_look();
+  patience.found(number);
 };
 
 /// Whether Tag says how an object of backend B gets a name: the backend has NameTag<Tag>, a Storage that takes the tag and the

@@ -32,6 +32,10 @@ class LockWordOperation : public OperationOf<bool, B> {
 
   [[nodiscard]] bool taken() const noexcept { return outcome_ == Word::Outcome::taken; }
 
+  /// For one who looks on before it sleeps, how many pauses to make between two looks: whoever frees a lock for which others compete
+  /// soon takes it again, and each look takes the word's cache line away from him.
+  static constexpr std::uint32_t patience() noexcept { return 8; }
+
   bool result() const {
     if (outcome_ == Word::Outcome::owner_died) fail<OwnerDied>();
     return taken();

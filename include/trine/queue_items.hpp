@@ -46,6 +46,7 @@ struct QueueEnd {
   typename B::template Atomic<std::uint32_t> index{0};     // how far it has come: see QueueState
   typename B::template Cell<std::uint32_t> other;          // the other end's index, as last seen from here
   typename Items::Cursor cursor;
+  [[no_unique_address]] typename B::Patience patience;     // of those who wait at this end for the other
 };
 
 /// An item that is put as it is: a reference to the caller's.

@@ -72,6 +72,8 @@ class QueuePutting : public QueueOperation<Self, R, Items, B> {
  public:
   using QueueOperation<Self, R, Items, B>::QueueOperation;
 
+  [[nodiscard]] std::uint32_t patience() const noexcept { return this->state_->put_end.patience.pauses(); }
+
   Sleep<typename B::Word> announce() { return this->announce_at(this->state_->get_end, this->state_->put_gate()); }
 
   [[nodiscard]] bool one_more() const noexcept { return this->state_->size() < this->state_->limit; }
@@ -82,6 +84,8 @@ template <class Self, class R, class Items, class B>
 class QueueGetting : public QueueOperation<Self, R, Items, B> {
  public:
   using QueueOperation<Self, R, Items, B>::QueueOperation;
+
+  [[nodiscard]] std::uint32_t patience() const noexcept { return this->state_->get_end.patience.pauses(); }
 
   Sleep<typename B::Word> announce() { return this->announce_at(this->state_->put_end, this->state_->get_gate()); }
 

@@ -17,26 +17,22 @@
 
 namespace trine {
 
-/// The algorithm of the queues: two ends, each with a short lock and an index. Whoever puts holds the one end, whoever gets
-/// holds the other (where the items have a single lock, both ends have that). The store of an index publishes: until it
-/// nothing has happened, after it all has. Each end remembers what it last saw of the other's index, and looks again only
-/// when that is not enough, so that a producer and a consumer rarely touch each other's cache line.
+/// The algorithm of the queues: two ends, each with a short lock and an index. Whoever puts holds the one end, whoever gets holds
+/// the other (where the items have a single lock, both ends have that). The store of an index publishes: until it nothing has
+/// happened, after it all has. Each end remembers what it last saw of the other's index, and looks again only when that is not
+/// enough (B::Patience: and not too soon), so that a producer and a consumer rarely touch each other's cache line.
 ///
 /// Those who wait for items raise the flag of the putting end, look for the last time, and sleep on the flag; who puts publishes
-/// and then wakes. Those who wait for room do the same at the getting end. A woken one raises the flag again before it looks
-/// again, and wakes another when there is more to be had; so where the flag is down although somebody sleeps, one who was woken
-/// is on its way.
+/// and then wakes. Those who wait for room do the same at the getting end. A woken one raises the flag again before it looks again,
+/// and wakes another when there is more; so where the flag is down although somebody sleeps, one who was woken is on its way.
 ///
-/// Where a party may die: until the store of an index nothing has happened, and the next owner of that end goes on from there;
-/// Items that have more to keep in order are told, and mend it. What a put or get needs to know of its place comes from the
-/// indices, not from what the dead one wrote.
-///
-/// The two-lock queue is that of M. Michael and M. Scott (1996), as a ring.
+/// Where a party may die: until the store of an index nothing has happened, and the next owner of that end goes on from there; Items
+/// that have more to keep in order are told, and mend it. What a put or get needs to know of its place comes from the indices, not
+/// from what the dead one wrote. The two-lock queue is that of M. Michael and M. Scott (1996), as a ring.
 template <class Items, class B>
 struct QueueState {
   using Word = typename B::Word;
   using Gate = typename B::ShortLock;
-
   /// What came of a try. must_wait: for the other end. held_up: somebody holds this end, and seems to keep it; slept: the same,
   /// and the operation has slept for that since. A new try is told what came of the last.
   enum class Tried : std::uint8_t { must_wait, held_up, slept, done, shut };
@@ -52,7 +48,6 @@ struct QueueState {
   // | 0    | sleepers: somebody may sleep in join() (may be stale-set, never stale-clear) |
   // | 1-31 | how many items were said to be finished with, modulo 2^31; equal to the putting end's: all of them |
   static constexpr std::uint32_t sleepers = 1;
-
   static constexpr std::uint32_t most = std::uint32_t{1} << 30;
 
   using End = QueueEnd<Items, B>;
@@ -143,9 +138,8 @@ struct QueueState {
     if ((holding.was() & closed) != 0) return Tried::shut;
     std::uint32_t inside = distance(put_end.other.read(), holding.was());
     if (limit - inside < wanted || looks_each_time) {
-      const std::uint32_t got = get_end.index.load(std::memory_order_acquire);
-      put_end.other.write() = got;
-      inside = distance(got, holding.was());
+      inside = distance(look(put_end, get_end), holding.was());
+      put_end.patience.found(limit - inside);
       if (inside >= limit) return Tried::must_wait;
     }
     Place place{put_end.cursor, holding.was() / one, inside};
@@ -160,9 +154,9 @@ struct QueueState {
     if (!holding) [[unlikely]] return held_up(last);
     std::uint32_t there = distance(holding.was(), get_end.other.read());
     if (there < wanted || looks_each_time) {
-      const std::uint32_t put = put_end.index.load(std::memory_order_acquire);
-      get_end.other.write() = put;
+      const std::uint32_t put = look(get_end, put_end);
       there = distance(holding.was(), put);
+      get_end.patience.found(there);
       if (there == 0) return (put & closed) != 0 ? Tried::shut : Tried::must_wait;
     }
     Place place{get_end.cursor, holding.was() / one, there};
@@ -218,6 +212,12 @@ struct QueueState {
 
  private:
   static constexpr bool looks_each_time = Items::one_gate || Items::uneven;
+
+  // The other end's index, with one's own end held. Acquire: pairs with the release of those who hold the other end.
+  static std::uint32_t look(End& own, const End& other) {
+    if constexpr (!looks_each_time) own.patience.before_look();
+    return own.other.write() = other.index.load(std::memory_order_acquire);
+  }
 
   // With an end held whose last owner died with it.
   void mend() {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <thread>
 
 namespace trine {
@@ -18,19 +19,24 @@ namespace trine {
 template <class Os>
 class Spin {
  public:
-  Spin() noexcept = default;
+  /// `pauses`: how many it makes between two looks.
+  explicit Spin(std::uint32_t pauses = 1) noexcept
+      : length_(pauses), pauses_(!learnt().tries() ? 0 : pauses > 1 ? long_pauses : short_pauses) {}
   Spin(const Spin&) = delete;
   Spin& operator=(const Spin&) = delete;
-  ~Spin() { leave(); }
+  ~Spin() {
+    leave();
+    if (pauses_ != 0 && turn_ != 0) learnt().tried(turn_ <= pauses_);
+  }
 
   /// Waits a little and says true, or says false: go to sleep.
   bool again() noexcept {
     if constexpr (!Os::spins) return false;
-    if (turn_ < pauses) {
-      Os::pause();
-    } else if (turn_ < pauses + yields) {
-      if (!yields_pay() || (turn_ == pauses && !enter())) {
-        turn_ = pauses + yields;
+    if (turn_ < pauses_) {
+      for (std::uint32_t i = 0; i < length_; ++i) Os::pause();
+    } else if (turn_ < pauses_ + yields) {
+      if (!yields_pay() || (turn_ == pauses_ && !enter())) {
+        turn_ = pauses_ + yields;
         leave();
         return false;
       }
@@ -44,11 +50,30 @@ class Spin {
   }
 
   /// Whether the turns have become long enough to look at the clock between them.
-  [[nodiscard]] bool slow() const noexcept { return turn_ > pauses; }
+  [[nodiscard]] bool slow() const noexcept { return turn_ > pauses_; }
 
  private:
-  static constexpr int pauses = 10;
+  static constexpr int short_pauses = 10;
+  static constexpr int long_pauses = 2;
   static constexpr int yields = 64;
+
+  // What the calling thread has learnt of pauses: whether any of its last eight waits that began with some ended among them. If
+  // none did, those it waits for don't run meanwhile, or take long: it begins with yields, but for every eighth wait.
+  class Learnt {
+   public:
+    bool tries() noexcept { return credit_ != 0 || ++turn_ % 8 == 0; }
+    void tried(bool paid) noexcept { credit_ = paid ? most : credit_ - (credit_ != 0 ? 1 : 0); }
+
+   private:
+    static constexpr int most = 8;
+    int credit_ = most;
+    unsigned turn_ = 0;
+  };
+
+  static Learnt& learnt() noexcept {
+    static constinit thread_local Learnt of_this_thread;
+    return of_this_thread;
+  }
 
   // Relaxed: it counts heads, and nothing is read because of it.
   static std::atomic<unsigned>& yielding() noexcept {
@@ -80,6 +105,8 @@ class Spin {
     entered_ = false;
   }
 
+  const std::uint32_t length_;
+  const int pauses_;
   int turn_ = 0;
   bool entered_ = false;
 };

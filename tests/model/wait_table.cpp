@@ -130,6 +130,7 @@ struct tabled {
   using Tally = Words::Tally;
   using Escrow = Words::Escrow;
   using Flag = Words::Flag;
+  using Patience = trine::NoPatience;
   using ShortLock = trine::Blocking<Checked::Os>::ShortLock;
 
   static bool claim(Owned& owned, std::uint32_t& expected, std::uint32_t desired, std::memory_order order) {

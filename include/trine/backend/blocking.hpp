@@ -7,9 +7,11 @@
 #include <cstdint>
 #include <memory>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include <trine/backend.hpp>
+#include <trine/backend/patience.hpp>
 #include <trine/backend/short_lock.hpp>
 #include <trine/backend/wait_loop.hpp>
 
@@ -59,6 +61,13 @@ struct Blocking {
 
   /// Sets the word to `desired`, which names the caller as the owner, if it holds `expected`; else reads it into `expected`.
   static bool claim(Owned& owned, std::uint32_t& expected, std::uint32_t desired, std::memory_order order) {
+    if (alone()) {
+      // Relaxed: there is nobody to be ordered with, and one who is started later sees it by that. A signal handler between
+      // the two that takes the word has freed it again when it returns.
+      const std::uint32_t seen = owned.word.load(std::memory_order_relaxed);
+      if (seen == expected) owned.word.store(desired, std::memory_order_relaxed);
+      return std::exchange(expected, seen) == seen;
+    }
     return owned.word.compare_exchange_strong(expected, desired, order, std::memory_order_relaxed);
   }
 
@@ -67,7 +76,7 @@ struct Blocking {
   /// gone.
   static std::uint32_t vacate(Owned& owned, std::uint32_t /*me*/, std::uint32_t sleepers, std::uint32_t count) {
     // Release: pairs with the acquire of the next claim; what the owner did is visible to the next owner.
-    const std::uint32_t held = owned.word.exchange(0, std::memory_order_release);
+    const std::uint32_t held = alone() ? free_alone(owned) : owned.word.exchange(0, std::memory_order_release);
     if ((held & sleepers) != 0) wake(owned.word, count);
     return held;
   }
@@ -238,7 +247,26 @@ struct Blocking {
 
   using ShortLock = ShortLockOver<Blocking, Os>;
 
+  /// What an end of a queue learns of how often to look at the other.
+  using Patience = std::conditional_t<Os::spins, trine::Patience<Os>, NoPatience>;
+
  private:
+  // Whether nobody but the calling thread can use an object: then no atomic step is needed.
+  static bool alone() noexcept {
+    if constexpr (requires { Os::alone(); }) {
+      return Os::alone();
+    } else {
+      return false;
+    }
+  }
+
+  // Relaxed: as in claim(). A signal handler between the two finds it owned, and leaves it alone.
+  static std::uint32_t free_alone(Owned& owned) {
+    const std::uint32_t held = owned.word.load(std::memory_order_relaxed);
+    owned.word.store(0, std::memory_order_relaxed);
+    return held;
+  }
+
   // Takes and returns the operation by value: then its address is not known outside, and on the fast path it never exists in
   // memory.
   template <class O>

@@ -51,6 +51,7 @@ struct coroutines {
   using Tally = Words::Tally;
   using Escrow = Words::Escrow;
   using Flag = Words::Flag;
+  using Patience = NoPatience;
   /// Blocks the thread, for a few instructions.
   using ShortLock = Blocking<os::PrivateFutex>::ShortLock;
 

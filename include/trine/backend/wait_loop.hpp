@@ -32,6 +32,7 @@ class WaitLoop {
     bool (*attempt)(void*);
     Sleep<Word> (*announce)(void*);
     bool (*give_up)(void*);
+    std::uint32_t patience = 1;  // how many pauses it makes between two looks
     bool shared = false;  // whether it sleeps on words of other processes
   };
 
@@ -39,7 +40,7 @@ class WaitLoop {
   static Pending pending(O& operation) noexcept {
     return {&operation, [](void* o) { return static_cast<O*>(o)->attempt(); },
             [](void* o) { return static_cast<O*>(o)->announce(); }, [](void* o) { return static_cast<O*>(o)->give_up(); },
-            is_shared<typename O::Backend>()};
+            patience(operation), is_shared<typename O::Backend>()};
   }
 
   explicit WaitLoop(const std::array<Pending, N>& operations) noexcept : operations_(operations) {}
@@ -86,7 +87,7 @@ class WaitLoop {
   }
 
   bool look_on(const Limit& until) {
-    Spin<Os> spin;
+    Spin<Os> spin(N == 1 ? operations_[0].patience : 1);
     while (spin.again()) {
       if (try_each()) return true;
       if (spin.slow() && until.passed()) return false;
@@ -142,6 +143,15 @@ class WaitLoop {
       Os::wake(slept_on);
     } else {
       Os::wake(*slept_on.word, 1);
+    }
+  }
+
+  template <class O>
+  static std::uint32_t patience(const O& operation) noexcept {
+    if constexpr (requires { operation.patience(); }) {
+      return operation.patience();
+    } else {
+      return 1;
     }
   }
 

@@ -21,6 +21,7 @@
 #include <system_error>
 
 #include <trine/os/native.hpp>
+#include <trine/os/single_thread.hpp>
 #include <trine/sleep.hpp>
 
 namespace trine::os {
@@ -82,12 +83,18 @@ class LinuxFutex : public Native {
     ::sched_yield();
     const std::int64_t after = now();
     if (after - before > long_yield) [[unlikely]]
-      patient_from() = after + impatience;
+      patient_from() = after + std::min(16 * (after - before), impatience);
   }
 
   /// Whether a yield gives the core to one who soon gives it back. Not for a while after one that took long: then somebody
   /// computes here, who keeps it for a slice of time each time, and a sleeper that is woken comes before him.
   static bool yields_pay() noexcept { return patient_from() == 0 || now() > patient_from(); }
+
+  /// Whether nobody but the calling thread can use the words at present: never where other processes may.
+  static bool alone() noexcept {
+    if constexpr (shared) return false;
+    return single_threaded();
+  }
 
   /// Whether fence_others() puts a full fence into every other thread that may use the words.
   static bool fences_others() noexcept { return Membarrier<Scope>::works(); }
