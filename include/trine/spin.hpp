@@ -19,14 +19,16 @@ namespace trine {
 template <class Os>
 class Spin {
  public:
-  /// `pauses`: how many it makes between two looks.
-  explicit Spin(std::uint32_t pauses = 1) noexcept
-      : length_(pauses), pauses_(!learnt().tries() ? 0 : pauses > 1 ? long_pauses : short_pauses) {}
+  /// For what is over in some instructions if the other party runs.
+  Spin() noexcept = default;
+  /// For what takes as long as it takes, with so many pauses between two looks: learns whether pauses end such waits.
+  explicit Spin(std::uint32_t pauses) noexcept
+      : length_(pauses), pauses_(!learnt().tries() ? 0 : pauses > 1 ? long_pauses : short_pauses), learns_(true) {}
   Spin(const Spin&) = delete;
   Spin& operator=(const Spin&) = delete;
   ~Spin() {
     leave();
-    if (pauses_ != 0 && turn_ != 0) learnt().tried(turn_ <= pauses_);
+    if (learns_ && pauses_ != 0 && turn_ != 0) learnt().tried(turn_ <= pauses_);
   }
 
   /// Waits a little and says true, or says false: go to sleep.
@@ -105,8 +107,9 @@ class Spin {
     entered_ = false;
   }
 
-  const std::uint32_t length_;
-  const int pauses_;
+  const std::uint32_t length_ = 1;
+  const int pauses_ = short_pauses;
+  const bool learns_ = false;
   int turn_ = 0;
   bool entered_ = false;
 };
