@@ -149,7 +149,6 @@ concept Backend = requires(typename B::Word& word, typename B::Owned& owned, typ
   flag.wake_all();
   // how long to look away between two looks
   { patience.pauses() } -> std::same_as<std::uint32_t>;
-  patience.before_look();
   patience.found(number);
 };
 

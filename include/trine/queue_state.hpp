@@ -20,7 +20,7 @@ namespace trine {
 /// The algorithm of the queues: two ends, each with a short lock and an index. Whoever puts holds the one end, whoever gets holds
 /// the other (where the items have a single lock, both ends have that). The store of an index publishes: until it nothing has
 /// happened, after it all has. Each end remembers what it last saw of the other's index, and looks again only when that is not
-/// enough (B::Patience: and not too soon), so that a producer and a consumer rarely touch each other's cache line.
+/// enough, so that a producer and a consumer rarely touch each other's cache line.
 ///
 /// Those who wait for items raise the flag of the putting end, look for the last time, and sleep on the flag; who puts publishes
 /// and then wakes. Those who wait for room do the same at the getting end. A woken one raises the flag again before it looks again,
@@ -138,7 +138,9 @@ struct QueueState {
     if ((holding.was() & closed) != 0) return Tried::shut;
     std::uint32_t inside = distance(put_end.other.read(), holding.was());
     if (limit - inside < wanted || looks_each_time) {
-      inside = distance(look(put_end, get_end), holding.was());
+      const std::uint32_t got = get_end.index.load(std::memory_order_acquire);
+      put_end.other.write() = got;
+      inside = distance(got, holding.was());
       put_end.patience.found(limit - inside);
       if (inside >= limit) return Tried::must_wait;
     }
@@ -154,7 +156,8 @@ struct QueueState {
     if (!holding) [[unlikely]] return held_up(last);
     std::uint32_t there = distance(holding.was(), get_end.other.read());
     if (there < wanted || looks_each_time) {
-      const std::uint32_t put = look(get_end, put_end);
+      const std::uint32_t put = put_end.index.load(std::memory_order_acquire);
+      get_end.other.write() = put;
       there = distance(holding.was(), put);
       get_end.patience.found(there);
       if (there == 0) return (put & closed) != 0 ? Tried::shut : Tried::must_wait;
@@ -212,12 +215,6 @@ struct QueueState {
 
  private:
   static constexpr bool looks_each_time = Items::one_gate || Items::uneven;
-
-  // The other end's index, with one's own end held. Acquire: pairs with the release of those who hold the other end.
-  static std::uint32_t look(End& own, const End& other) {
-    if constexpr (!looks_each_time) own.patience.before_look();
-    return own.other.write() = other.index.load(std::memory_order_acquire);
-  }
 
   // With an end held whose last owner died with it.
   void mend() {

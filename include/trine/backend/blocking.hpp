@@ -248,7 +248,7 @@ struct Blocking {
   using ShortLock = ShortLockOver<Blocking, Os>;
 
   /// What an end of a queue learns of how often to look at the other.
-  using Patience = std::conditional_t<Os::spins, trine::Patience<Os>, NoPatience>;
+  using Patience = std::conditional_t<Os::spins, trine::Patience, NoPatience>;
 
  private:
   // Whether nobody but the calling thread can use an object: then no atomic step is needed.
