@@ -61,7 +61,7 @@ TEST_F(SingleThread, ExcludesAndRefuses) {
 // Taken while there was one thread, freed when there are two, of which the other may sleep for it: it must be woken, and see what the
 // owner wrote. Each child is a process with one thread anew.
 TEST_F(SingleThread, ASecondThreadStartsWhileItIsHeld) {
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 0; i < 40; ++i) {
     const int code = in_child([i] {
       if (!trine::os::single_threaded()) return 3;
       trine::Lock<> lock;
