@@ -77,9 +77,11 @@ class Latch {
   struct State {
     static constexpr std::string_view type_name = "Latch";
 
-    explicit State(std::ptrdiff_t count) : word(0) {
+    explicit State(std::ptrdiff_t count) : word(checked(count)) {}
+
+    static std::uint32_t checked(std::ptrdiff_t count) {
       if (count < 0 || count > largest) throw std::invalid_argument("trine: Latch: count is out of range");
-      word.store(static_cast<std::uint32_t>(count) * one, std::memory_order_relaxed);
+      return static_cast<std::uint32_t>(count) * one;
     }
     Word word;
   };

@@ -97,12 +97,12 @@ class Semaphore {
 
   struct State {
     static constexpr std::string_view type_name = "Semaphore";
-
-    State(std::ptrdiff_t initial, std::ptrdiff_t most) : word(0), max(static_cast<std::uint32_t>(most)) {
+    State(std::ptrdiff_t initial, std::ptrdiff_t most) : word(checked(initial, most)), max(static_cast<std::uint32_t>(most)) {}
+    static std::uint32_t checked(std::ptrdiff_t initial, std::ptrdiff_t most) {
       if (initial < 0) throw std::invalid_argument("trine: Semaphore: initial is negative");
       if (most < 0 || most > largest) throw std::invalid_argument("trine: Semaphore: max is out of range");
       if (initial > most) throw std::invalid_argument("trine: Semaphore: initial is greater than max");
-      word.store(static_cast<std::uint32_t>(initial) * one, std::memory_order_relaxed);
+      return static_cast<std::uint32_t>(initial) * one;
     }
 
     // What the word holds when nothing is half taken or given.

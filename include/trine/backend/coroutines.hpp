@@ -21,57 +21,24 @@
 #include <trine/coroutine/on.hpp>
 #include <trine/coroutine/scheduler.hpp>
 #include <trine/coroutine/task.hpp>
+#include <trine/coroutine/words.hpp>
 #include <trine/os/futex.hpp>
 
 namespace trine {
 
 /// The awaiting coroutine suspends, and its thread goes on. Objects live anywhere in this process and may be used from any
 /// thread; coroutines of any number of schedulers may wait for one object. A waiting member returns an Awaiting.
-struct coroutines {
-  using Words = Blocking<coroutine::Words>;
-
+struct coroutines : coroutine::CoroutineWords<coroutine::Words, coroutine::SoleFutex> {
   /// Says that waiting members return something to await.
   using SuspendsCoroutines = void;
   /// How many threads the Scheduler has that trine::run(task) makes.
   static constexpr unsigned scheduler_threads = 1;
 
-  using Word = Words::Word;
-  template <class T>
-  using Atomic = Words::Atomic<T>;
-  template <class T>
-  using Cell = Words::Cell<T>;
-  template <class S>
-  using Storage = Words::Storage<S>;
-  template <class T>
-  using Attached = Words::Attached<T>;
   template <class R>
   using Result = Awaiting<R>;
 
-  using Owned = Words::Owned;
-  using Tally = Words::Tally;
-  using Escrow = Words::Escrow;
-  using Flag = Words::Flag;
-  using Patience = NoPatience;
-  /// Blocks the thread, for a few instructions.
-  using ShortLock = Blocking<os::PrivateFutex>::ShortLock;
-
-  static bool claim(Owned& owned, std::uint32_t& expected, std::uint32_t desired, std::memory_order order) {
-    return Words::claim(owned, expected, desired, order);
-  }
-  static std::uint32_t vacate(Owned& owned, std::uint32_t me, std::uint32_t sleepers, std::uint32_t count) {
-    return Words::vacate(owned, me, sleepers, count);
-  }
-  static void abandon(Owned& owned) { Words::abandon(owned); }
-  /// Whoever dies takes all others along.
-  static constexpr bool mortal = false;
-
-  static void look_after(Owned& owned) noexcept { Words::look_after(owned); }
-  static void wake(Word& word, std::uint32_t count) noexcept { coroutine::Words::wake(word, count); }
-
   /// Who is running: the task that was spawned, with all that it awaits. Outside of trine's tasks: the thread.
   static std::uint32_t self() { return coroutine::self(); }
-  /// Anyone may unlock what another locked, so all are one.
-  static constexpr std::uint32_t holder() noexcept { return 1; }
 
   template <Operation O>
   static Result<typename O::Result> run(O operation, const Until& until) {

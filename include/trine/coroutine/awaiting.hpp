@@ -55,19 +55,19 @@ class [[nodiscard]] Awaiting {
 
   /// Holds the result of an operation that is done.
   template <class O>
-  explicit Awaiting(std::in_place_t, O& done) : value_(done.result()), stage_(Stage::done) {}
+  explicit Awaiting(std::in_place_t, O& done) : done_([&done]() -> R { return done.result(); }), stage_(Stage::done) {}
 
   /// Holds what `make()` returns.
   template <class F>
-  Awaiting(coroutine::Made, F make) : value_(make()), stage_(Stage::done) {}
+  Awaiting(coroutine::Made, F make) : done_(std::move(make)), stage_(Stage::done) {}
 
   /// Holds a P that was made of the arguments, and is not done.
   template <class P, class... A>
   explicit Awaiting(std::in_place_type_t<P>, A&&... arguments) : stage_(Stage::inside) {
     if constexpr (sizeof(P) <= sizeof(room_) && alignof(P) <= alignment) {
-      pending_ = ::new (static_cast<void*>(room_)) P(std::forward<A>(arguments)...);
+      ::new (static_cast<void*>(room_)) P(std::forward<A>(arguments)...);
     } else {
-      pending_ = new P(std::forward<A>(arguments)...);
+      outside_ = new P(std::forward<A>(arguments)...);
       stage_ = Stage::outside;
     }
   }
@@ -78,12 +78,12 @@ class [[nodiscard]] Awaiting {
     if (!awaited_) [[unlikely]]
       forgotten();
     if (stage_ <= Stage::hopping) {
-      if (stage_ == Stage::hopping) delete hop_;
-      std::destroy_at(&value_);
+      if (stage_ == Stage::hopping) delete done_.hop;
+      std::destroy_at(&done_.value);
     } else if (stage_ == Stage::inside) {
-      std::destroy_at(pending_);
+      std::destroy_at(&pending());
     } else {
-      delete pending_;
+      delete outside_;
     }
   }
 
@@ -95,19 +95,19 @@ class [[nodiscard]] Awaiting {
   template <class P>
   bool await_suspend(std::coroutine_handle<P> coroutine) {
     if (stage_ == Stage::done) return let_others_run(coroutine);
-    return pending_->suspend(coroutine, nullptr, coroutine::Driven<P>);
+    return pending().suspend(coroutine, nullptr, coroutine::Driven<P>);
   }
 
   R await_resume() {
     if (stage_ <= Stage::hopping) [[likely]]
-      return std::move(value_);
-    return pending_->take();
+      return std::move(done_.value);
+    return pending().take();
   }
 
   /// For on(): as await_suspend(), to be resumed by `resumer`.
   bool suspend(std::coroutine_handle<> coroutine, coroutine::Resumer& resumer) {
     if (stage_ == Stage::done) return false;
-    return pending_->suspend(coroutine, &resumer, false);
+    return pending().suspend(coroutine, &resumer, false);
   }
 
  private:
@@ -128,19 +128,28 @@ class [[nodiscard]] Awaiting {
   [[gnu::cold, gnu::noinline]] bool let_others_run(std::coroutine_handle<> coroutine) {
     Scheduler* const scheduler = coroutine::here().scheduler;
     if (scheduler == nullptr) return false;
-    hop_ = new coroutine::Hop(*scheduler);
+    done_.hop = new coroutine::Hop(*scheduler);
     stage_ = Stage::hopping;
-    hop_->await_suspend(coroutine);
+    done_.hop->await_suspend(coroutine);
     return true;
   }
 
-  union {
-    R value_;
-    alignas(alignment) std::byte room_[std::max(room, sizeof(R) + overhead + 24)];
+  struct Done {
+    template <class F>
+    explicit Done(F make) : value(make()) {}
+    R value;
+    coroutine::Hop* hop;
   };
+
+  // What waits begins with its Pending, wherever it lies.
+  coroutine::Pending<R>& pending() noexcept {
+    return stage_ == Stage::outside ? *outside_ : *std::launder(reinterpret_cast<coroutine::Pending<R>*>(room_));
+  }
+
   union {
-    coroutine::Hop* hop_;             // when it is done
-    coroutine::Pending<R>* pending_;  // until it is
+    Done done_;
+    coroutine::Pending<R>* outside_;
+    alignas(alignment) std::byte room_[std::max(room, sizeof(R) + overhead + 24)];
   };
   Stage stage_;
   bool awaited_ = false;
@@ -148,9 +157,10 @@ class [[nodiscard]] Awaiting {
 
 namespace coroutine {
 
-// Takes the operation by value: then its address is not known outside, and on the fast path it never exists in memory.
+// Part of its caller: an operation that is passed on in memory is copied as one piece, and the processor would wait for the
+// stores of which it was made. On the fast path it never exists in memory.
 template <class O>
-[[gnu::noinline]] Awaiting<typename O::Result> await_later(O operation, const Until& until) {
+[[gnu::always_inline]] inline Awaiting<typename O::Result> await_later(O operation, const Until& until) {
   return Awaiting<typename O::Result>(std::in_place_type<One<O>>, std::move(operation), until);
 }
 

@@ -98,12 +98,12 @@ class First final : public Pending<S>, private Waiting {
       Table::Node& node = nodes_[i];
       // A node that is in a list stays there as long as we own it: wakers pass it by.
       if (node.word.load(std::memory_order_relaxed) == sleeps_[i].word) {
-        node.sleep = sleeps_[i];
+        node.sleep_on(sleeps_[i]);
         if (!in.unchanged(node)) return Placed::changed;
         continue;
       }
       in.remove(node);
-      node.sleep = sleeps_[i];
+      node.sleep_on(sleeps_[i]);
       if (in.enqueue(node, front, false, *this) == Placed::changed) return Placed::changed;
       slept_ = true;
     }
@@ -144,7 +144,7 @@ class First final : public Pending<S>, private Waiting {
     if (!slept_) return;
     // Wakes that came for the others, and for this one while somebody had it, are passed on.
     for (std::size_t i = 0; i < count; ++i) {
-      if ((i != first_ || failure_) && nodes_[i].sleep.word != nullptr) table().wake(*nodes_[i].sleep.word, 1);
+      if ((i != first_ || failure_) && nodes_[i].where != nullptr) table().wake(*nodes_[i].where, 1);
     }
   }
 
@@ -163,7 +163,6 @@ class First final : public Pending<S>, private Waiting {
   std::tuple<O...> operations_;
   std::size_t first_ = count;
   bool slept_ = false;
-  bool taken_ = false;
 };
 
 }  // namespace trine::coroutine

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <trine/coroutine/ready.hpp>
+#include <trine/coroutine/sole_word.hpp>
 #include <trine/coroutine/wait_table.hpp>
 #include <trine/os/futex.hpp>
 
@@ -24,7 +25,7 @@ class Root;
 
 /// The table in which all coroutines of the program wait.
 struct Everywhere {
-  using Os = os::PrivateFutex;
+  using Os = SoleFutex;
   static constexpr std::size_t bucket_bits = 12;
   static WaitTable<Everywhere>::Batch*& batch() noexcept;
   static void delivered() noexcept;
@@ -39,6 +40,7 @@ inline Table& table() noexcept {
 
 /// How coroutines sleep on words: as an `Os` for those parts of Blocking that only wake.
 struct Words : os::Native {
+  using Word = coroutine::Word;
   static void wake(Word& word, std::uint32_t count) noexcept { table().wake(word, count); }
   // A fence in other threads costs more than what it would save.
   static constexpr bool fences_others() noexcept { return false; }

@@ -75,7 +75,7 @@ class One final : public Pending<typename O::Result>, private Waiting {
     try {
       const auto sleep = operation_.announce();
       over_ = sleep.needless();
-      if (!over_) node_.sleep = sleep;
+      if (!over_) node_.sleep_on(sleep);
     } catch (...) {
       fail();
       pass_on();
@@ -129,7 +129,7 @@ class One final : public Pending<typename O::Result>, private Waiting {
 
   // The wake that came to this one, if any did, was somebody's.
   void pass_on() noexcept {
-    if (node_.sleep.word != nullptr) table().wake(*node_.sleep.word, 1);
+    if (node_.where != nullptr) table().wake(*node_.where, 1);
   }
 
   void fail() noexcept {
@@ -139,7 +139,6 @@ class One final : public Pending<typename O::Result>, private Waiting {
 
   Table::Node node_;
   O operation_;
-  bool taken_ = false;
 };
 
 }  // namespace trine::coroutine

@@ -43,7 +43,15 @@ class WaitTable {
     Node* previous = nullptr;
     Node* next_head = nullptr;
     Sleeper* sleeper = nullptr;
-    Sleep<Word> sleep;  // where the owner last said that it sleeps
+    // Where the owner last said that it sleeps. Not a Sleep: g++ copies what has a size of 13 bytes in two parts that overlap,
+    // and the processor then waits for the stores of which it was just made.
+    Word* where = nullptr;
+    std::uint32_t value = 0;
+
+    void sleep_on(const Sleep<Word>& sleep) noexcept {
+      where = sleep.word;
+      value = sleep.value;
+    }
   };
 
   enum class Placed : std::uint8_t { asleep, changed, called_off };
@@ -70,10 +78,6 @@ class WaitTable {
     static constexpr std::uint32_t again = 4;        // in several lists: woken while somebody had it
     static constexpr std::uint32_t handed_over = 8;  // to an executor
 
-    typename Os::template Atomic<std::uint32_t> state_{0};
-    bool several_ = false;            // may be in several lists
-    bool may_be_called_off_ = false;  // somebody may call call_off()
-
    private:
     friend WaitTable;
     friend struct Batch;
@@ -86,6 +90,12 @@ class WaitTable {
     }
 
     Sleeper* after_ = nullptr;  // in a Batch
+
+   protected:
+    // Last, so that what derives from this can use the rest of the eight bytes.
+    typename Os::template Atomic<std::uint32_t> state_{0};
+    bool several_ = false;            // may be in several lists
+    bool may_be_called_off_ = false;  // somebody may call call_off()
   };
 
   /// What one call of wake() has to do.
@@ -121,19 +131,19 @@ class WaitTable {
   /// Puts a node, which is in no list, into that of the word where it sleeps, if the word still holds its value. The waker
   /// changed the word before it locked the list: it finds the node, or the comparison finds the change.
   Placed enqueue(Node& node, bool front, bool check_call_off, const Sleeper& sleeper) noexcept {
-    Bucket& bucket = bucket_of(node.sleep.word);
+    Bucket& bucket = bucket_of(node.where);
     const Hold hold(bucket);
-    if (node.sleep.word->load(std::memory_order_relaxed) != node.sleep.value) return Placed::changed;
-    Node** const at = bucket.find(node.sleep.word);
+    if (node.where->load(std::memory_order_relaxed) != node.value) return Placed::changed;
+    Node** const at = bucket.find(node.where);
     bucket.link(at, node, front);
     if (!check_call_off) {
-      node.word.store(node.sleep.word, std::memory_order_relaxed);
+      node.word.store(node.where, std::memory_order_relaxed);
       return Placed::asleep;
     }
     // Sequentially consistent, both: who calls off sets the bit and then looks for the node; one of the two sees the other.
-    node.word.store(node.sleep.word, std::memory_order_seq_cst);
+    node.word.store(node.where, std::memory_order_seq_cst);
     if ((sleeper.state_.load(std::memory_order_seq_cst) & Sleeper::calling_off) == 0) return Placed::asleep;
-    bucket.unlink(bucket.find(node.sleep.word), node);
+    bucket.unlink(bucket.find(node.where), node);
     return Placed::called_off;
   }
 
@@ -150,8 +160,8 @@ class WaitTable {
 
   /// Whether the word still holds the value on which the node, which is in its list, sleeps.
   bool unchanged(const Node& node) noexcept {
-    const Hold hold(bucket_of(node.sleep.word));
-    return node.sleep.word->load(std::memory_order_relaxed) == node.sleep.value;
+    const Hold hold(bucket_of(node.where));
+    return node.where->load(std::memory_order_relaxed) == node.value;
   }
 
   /// Wakes up to `count` of those who sleep on the word, the longest asleep first: tries for each, and delivers those whose

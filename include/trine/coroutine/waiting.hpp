@@ -42,9 +42,26 @@ Scheduler& timekeeper();
 
 class Limit;
 
+/// What a wait remembers in the bytes that the sleeper has to spare: in each, one party writes at a time.
+class Remembering : public Table::Sleeper {
+ protected:
+  ~Remembering() = default;
+
+  // Who owns the sleeper:
+  bool over_ : 1 = false;   // done, given up, or failed
+  bool left_ : 1 = false;   // because of the limit
+  bool taken_ : 1 = false;  // the result was fetched
+  bool : 0;
+  // The coroutine; and who destroys it reads:
+  bool suspended_ : 1 = false;
+  bool shielded_ : 1 = false;  // not ended by the cancelling of the task
+  bool tries_once_ : 1 = false;
+  bool by_resumer_ : 1 = false;  // which of the two resumes it
+};
+
 /// One wait of one coroutine, from its first attempt in vain on. It lies in the coroutine's frame. A limit, a stop or the
 /// cancelling of the task takes it out of the table; then the scheduler lets it leave, which is not necessarily the end.
-class Waiting : public Table::Sleeper, private Ready {
+class Waiting : public Remembering, private Ready {
  public:
   /// Puts the coroutine to sleep: false if the wait was over before that. Where it was true, this may be gone.
   bool start(std::coroutine_handle<> coroutine, Resumer* resumer);
@@ -76,28 +93,29 @@ class Waiting : public Table::Sleeper, private Ready {
   // For the destructors of the kinds: takes the wait out of wherever it is.
   void abandon() noexcept;
 
-  bool over_ = false;      // done, given up, or failed
-  bool left_ = false;      // because of the limit
-  bool shielded_ = false;  // not ended by the cancelling of the task
   std::unique_ptr<Limit> limit_;
   std::exception_ptr failure_;
 
   void disarm() noexcept;
-  /// The coroutine fetches the result.
-  void awake() noexcept { suspended_ = false; }
+  /// The coroutine fetches the result. Who resumes it himself has said so already.
+  void awake() noexcept {
+    if (by_resumer_) suspended_ = false;
+  }
 
  private:
   friend class Limit;
   static void step(Ready& item);
   bool give_way();
   void resume();
+  // The one on which it suspended, if that is to resume it.
+  [[nodiscard]] Scheduler* scheduler() const noexcept { return by_resumer_ ? nullptr : scheduler_; }
 
   std::coroutine_handle<> coroutine_;
-  Scheduler* scheduler_ = nullptr;
-  Resumer* resumer_ = nullptr;
+  union {
+    Scheduler* scheduler_ = nullptr;
+    Resumer* resumer_;
+  };
   Root* root_ = nullptr;
-  bool suspended_ = false;
-  bool tries_once_ = false;
 };
 
 /// What may end a wait early: its own limit, and the end that somebody wants its task to come to.
@@ -154,14 +172,18 @@ inline void Waiting::disarm() noexcept {
 inline bool Waiting::start(std::coroutine_handle<> coroutine, Resumer* resumer) {
   const Here& at = here();
   coroutine_ = coroutine;
-  resumer_ = resumer;
-  scheduler_ = resumer == nullptr ? at.scheduler : nullptr;
+  by_resumer_ = resumer != nullptr;
+  if (by_resumer_) {
+    resumer_ = resumer;
+  } else {
+    scheduler_ = at.scheduler;
+  }
   root_ = at.root;
   const bool cancellable = !shielded_ && root_ != nullptr && root_->cancel().stop_possible();
   if (limit_ != nullptr || cancellable) [[unlikely]] {
     if (limit_ == nullptr) limit_ = std::make_unique<Limit>(*this, Until());
     this->may_be_called_off_ = true;
-    limit_->arm(scheduler_, cancellable ? root_->cancel() : std::stop_token());
+    limit_->arm(scheduler(), cancellable ? root_->cancel() : std::stop_token());
   }
   suspended_ = true;
   if (tries_once_) [[unlikely]]
@@ -187,7 +209,7 @@ inline bool Waiting::start(std::coroutine_handle<> coroutine, Resumer* resumer) 
 
 // The limit has come already: the others run before the last try, so that one who tries again and again lets them.
 inline bool Waiting::give_way() {
-  if (scheduler_ != nullptr) {
+  if (scheduler() != nullptr) {
     deliver();
     return true;
   }
@@ -200,11 +222,11 @@ inline bool Waiting::give_way() {
 
 // After the item was posted, or the coroutine resumed, this may be gone.
 inline void Waiting::deliver() noexcept {
-  if (scheduler_ != nullptr) {
-    post_to(*scheduler_, *this);
+  if (Scheduler* const posted = scheduler()) {
+    post_to(*posted, *this);
   } else if (!over_) {
     post_to(timekeeper(), *this);
-  } else if (resumer_ != nullptr) {
+  } else if (by_resumer_) {
     step(*this);
   } else {
     Here& at = here();
@@ -227,7 +249,7 @@ inline void Waiting::step(Ready& item) {
 
 // Within the task's root.
 inline void Waiting::resume() {
-  if (resumer_ != nullptr) return resumer_->resume(coroutine_, *this);
+  if (by_resumer_) return resumer_->resume(coroutine_, *this);
   suspended_ = false;
   if (left_ && !shielded_ && root_ != nullptr && root_->cancel().stop_requested()) return root_->cancelled();
   drive(coroutine_);
@@ -238,7 +260,7 @@ inline void Waiting::abandon() noexcept {
   for (;;) {
     if (seize()) break;
     // Somebody tries for it at this moment, or it was handed to the scheduler.
-    if (scheduler_ != nullptr && take_back_from(*scheduler_, *this)) break;
+    if (scheduler() != nullptr && take_back_from(*scheduler(), *this)) break;
     if ((this->state_.load(std::memory_order_acquire) & this->handed_over) != 0) break;
     std::this_thread::yield();
   }

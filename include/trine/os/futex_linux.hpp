@@ -4,6 +4,7 @@
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <linux/time_types.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -99,6 +100,9 @@ class LinuxFutex : public Native {
   /// Whether fence_others() puts a full fence into every other thread that may use the words.
   static bool fences_others() noexcept { return Membarrier<Scope>::works(); }
   static void fence_others() noexcept { Membarrier<Scope>::fence(); }
+
+  /// Has `call` called in every child of a fork of this process, before anything else is: false if that can't be.
+  static bool in_children(void (*call)()) noexcept { return ::pthread_atfork(nullptr, nullptr, call) == 0; }
 
   /// Wakes up to `count` of those who sleep on the word. Touches nothing but the address, so the word may be gone; safe in
   /// a signal handler.

@@ -37,6 +37,9 @@ class ParkingLot : public Native {
   static constexpr bool fences_others() noexcept { return false; }
   static void fence_others() noexcept {}
 
+  /// Nor to hear of a fork.
+  static constexpr bool in_children(void (* /*call*/)()) noexcept { return false; }
+
   /// Wakes up to `count` of those who sleep on the word, the longest asleep first.
   static void wake(Word& word, std::uint32_t count) {
     Bucket& bucket = bucket_of(word);

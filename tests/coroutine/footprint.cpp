@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What waiting costs in memory: nothing beside the coroutine's frame, in that less than 200 bytes, and no stack however many
+// wake each other.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <new>
+
+#include <trine/trine.hpp>
+
+namespace {
+std::atomic<std::size_t> allocations{0};
+}
+
+// Not inlined: g++ would warn that what one gave is given back by the other's free().
+[[gnu::noinline]] void* operator new(std::size_t size) {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  if (void* const made = std::malloc(size)) return made;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void* made) noexcept { std::free(made); }
+[[gnu::noinline]] void operator delete(void* made, std::size_t) noexcept { std::free(made); }
+
+namespace {
+
+using B = trine::coroutines;
+using trine::Scheduler;
+using trine::Task;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int many = 100'000;
+#else
+constexpr int many = 1'000'000;
+#endif
+
+static_assert(sizeof(trine::Awaiting<bool>) < 200);
+
+/// How much stack is in use.
+class Depth {
+ public:
+  [[gnu::noinline]] void look() noexcept {
+    const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+    lowest_ = std::min(lowest_, here);
+    highest_ = std::max(highest_, here);
+  }
+  [[nodiscard]] std::size_t spread() const noexcept { return highest_ - lowest_; }
+
+ private:
+  std::uintptr_t lowest_ = UINTPTR_MAX;
+  std::uintptr_t highest_ = 0;
+};
+
+TEST(Footprint, ManyWaitWithoutMemoryAndWakeEachOtherWithoutStack) {
+  trine::Semaphore<B> permits(0);
+  Depth depth;
+  int woken = 0;
+  const auto wait_and_pass_on = [&]() -> Task<void, B> {
+    co_await permits.acquire();
+    ++woken;
+    depth.look();
+    permits.release();
+  };
+  const auto body = [&]() -> Task<void, B> {
+    Scheduler& here = *Scheduler::current();
+    for (int i = 0; i < many; ++i) here.spawn(wait_and_pass_on());
+    const std::size_t before = allocations.load();
+    co_await here.hop();
+    // All of them wait now.
+    EXPECT_EQ(woken, 0);
+    EXPECT_EQ(allocations.load(), before);
+    permits.release();
+    co_await permits.acquire();
+    EXPECT_EQ(woken, many);
+    EXPECT_EQ(allocations.load(), before);
+  };
+  trine::run(body());
+  EXPECT_LT(depth.spread(), 4096U);
+  EXPECT_EQ(permits.value(), 0);
+}
+
+// Each wait is an attempt of the waker: the chain is one call of release().
+TEST(Footprint, ManyPermitsAtOnceTakeNoStack) {
+  trine::Semaphore<B> permits(0);
+  int woken = 0;
+  const auto wait = [&]() -> Task<void, B> {
+    co_await permits.acquire();
+    ++woken;
+  };
+  const auto body = [&]() -> Task<void, B> {
+    Scheduler& here = *Scheduler::current();
+    for (int i = 0; i < many; ++i) here.spawn(wait());
+    co_await here.hop();
+    const std::size_t before = allocations.load();
+    permits.release(many);
+    co_await here.hop();
+    EXPECT_EQ(woken, many);
+    EXPECT_EQ(allocations.load(), before);
+  };
+  trine::run(body());
+}
+
+}  // namespace

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The words of coroutines, which one thread changes without locked instructions until another comes along: modelled threads
+// of which the first to change one is that thread.
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include <support/model.hpp>
+#include <trine/coroutine/sole_word.hpp>
+#include <trine/event.hpp>
+#include <trine/lock.hpp>
+#include <trine/shared_lock.hpp>
+
+namespace {
+
+using namespace checking;
+
+/// What an execution has of its own, for words that sleep by Os.
+template <class Os_>
+struct Modelled {
+  using Os = Os_;
+  using Sole = trine::coroutine::Sole<Modelled>;
+
+  struct World {
+    World() { current = this; }
+    Sole sole;
+    static inline World* current = nullptr;
+  };
+
+  static Sole& sole() { return World::current->sole; }
+  static std::uintptr_t me() { return 16 + 2 * model::self(); }
+  static bool prepare() { return true; }
+};
+
+template <class Os>
+struct SleepOnSole : Os {
+  using Word = trine::coroutine::SoleWord<Modelled<Os>>;
+  using typename Os::Limit;
+
+  static void sleep(std::span<const trine::Sleep<Word>> words, Limit& limit) {
+    const std::array<trine::Sleep<typename Os::Word>, 1> only{{{words.front().word, words.front().value}}};
+    Os::sleep(only, limit);
+  }
+  static constexpr bool fences_others() noexcept { return false; }
+  static void fence_others() noexcept {}
+};
+
+template <class Os>
+struct on_sole_words : trine::Blocking<SleepOnSole<Os>> {
+  using World = typename Modelled<Os>::World;
+  static std::uint32_t self() { return model::self(); }
+};
+
+using B = on_sole_words<trine::modelling::ModelledSleep>;
+using Mutated = on_sole_words<MutableSleep>;
+
+template <class W>
+void two_count() {
+  const typename W::World world;
+  typename W::Word word{0};
+  const auto count_up = [&] { word.fetch_add(1, relaxed); };
+  Thread other(count_up);
+  count_up();
+  count_up();
+  other.join();
+  model::check_that(word.load(relaxed) == 3);
+}
+
+template <class W>
+void three_count() {
+  const typename W::World world;
+  typename W::Word word{0};
+  const auto count_up = [&] { word.fetch_add(1, relaxed); };
+  Thread one(count_up);
+  Thread other(count_up);
+  count_up();
+  one.join();
+  other.join();
+  model::check_that(word.load(relaxed) == 3);
+}
+
+// A store is not lost in a change that the other has begun.
+template <class W>
+void one_stores() {
+  const typename W::World world;
+  typename W::Word word{0};
+  Thread other([&] { word.store(4, relaxed); });
+  word.fetch_or(1, relaxed);
+  word.fetch_or(2, relaxed);
+  other.join();
+  model::check_that((word.load(relaxed) & 4) != 0);
+}
+
+// What the sole thread did before is visible to who comes along.
+template <class W>
+void a_short_lock_guards() {
+  const typename W::World world;
+  typename W::ShortLock gate;
+  Cell<int> count;
+  const auto count_up = [&] {
+    gate.lock();
+    count.set(count.get() + 1);
+    gate.unlock();
+  };
+  Thread other(count_up);
+  count_up();
+  count_up();
+  other.join();
+  model::check_that(count.get() == 3);
+}
+
+// Each writes its own and looks at the other's: one of the two sees the other.
+template <class W>
+void one_sees_the_other() {
+  const typename W::World world;
+  typename W::Word mine{0};
+  typename W::Word others{0};
+  bool seen = false;
+  Thread other([&] {
+    others.fetch_add(1, seq_cst);
+    seen = mine.load(seq_cst) != 0;
+  });
+  mine.fetch_add(1, seq_cst);
+  const bool saw = others.load(seq_cst) != 0;
+  other.join();
+  model::check_that(saw || seen);
+}
+
+template <class W>
+void a_lock_is_handed_on() {
+  const typename W::World world;
+  trine::Lock<W> lock;
+  Cell<int> count;
+  const auto count_up = [&] {
+    lock.lock();
+    count.set(count.get() + 1);
+    lock.unlock();
+  };
+  Thread other(count_up);
+  count_up();
+  other.join();
+  model::check_that(count.get() == 2 && !lock.locked());
+}
+
+template <class W>
+void an_event_lets_go() {
+  const typename W::World world;
+  trine::Event<W> event;
+  Cell<int> data;
+  Thread setter([&] {
+    data.set(1);
+    event.set();
+  });
+  event.wait();
+  model::check_that(data.get() == 1);
+  setter.join();
+}
+
+TEST(SoleWord, TwoCount) { prove_two(two_count<B>); }
+TEST(SoleWord, ThreeCount) { prove_three(three_count<B>, 2); }
+TEST(SoleWord, OneStores) { prove_two(one_stores<B>); }
+TEST(SoleWord, AShortLockGuards) { prove(2, 3, a_short_lock_guards<B>); }
+TEST(SoleWord, OneSeesTheOther) { prove_two(one_sees_the_other<B>); }
+TEST(SoleWord, ALockIsHandedOn) { prove(2, 3, a_lock_is_handed_on<B>); }
+TEST(SoleWord, AnEventLetsGo) { prove(2, 3, an_event_lets_go<B>); }
+
+// ---- mutants ----
+
+constexpr const char* file = "/sole_word.hpp";
+
+TEST(SoleWordMutant, NoFence) {
+  caught_two({.file = file, .function = "::close(", .op = Op::fence, .dropped = true}, two_count<Mutated>, "check failed");
+}
+
+// Who comes along does not wait for the sole one to leave.
+TEST(SoleWordMutant, InsideNotSeen) {
+  caught_two({.file = file, .function = "::close(", .op = Op::load, .said = [](std::uint32_t) { return 0U; }}, two_count<Mutated>,
+             "check failed");
+}
+
+// The sole one does not say that it is inside.
+TEST(SoleWordMutant, InsideNotSaid) {
+  caught_two({.file = file, .function = "::enter(", .op = Op::store, .written = [](std::uint32_t, std::uint32_t) { return 0U; }},
+             two_count<Mutated>, "check failed");
+}
+
+// A third does not wait until the second has seen the sole one leave.
+TEST(SoleWordMutant, ThirdDoesNotWait) {
+  caught_three({.file = file, .function = "::settle_first(", .op = Op::compare_exchange,
+                .written = [](std::uint32_t, std::uint32_t after) { return (after & 1) != 0 ? 1U : after; }},
+               three_count<Mutated>, "check failed");
+}
+
+TEST(SoleWordMutant, StoresWithoutComingAlong) {
+  caught_two({.file = file, .function = "::admit(", .op = Op::load, .said = [](std::uint32_t) { return 16U + 2 * model::self(); }},
+             one_stores<Mutated>, "check failed");
+}
+
+}  // namespace
