@@ -667,6 +667,14 @@ TYPED_TEST(PoolTest, refuses_bad_arguments_by_name) {
   }());
 }
 
+TYPED_TEST(PoolTest, needs_a_scheduler_where_workers_are_tasks) {
+  if constexpr (blocking<TypeParam>) {
+    EXPECT_NO_THROW(trine::Pool<TypeParam>(1));
+  } else {
+    EXPECT_THROW(trine::Pool<TypeParam>(1), std::logic_error);
+  }
+}
+
 TYPED_TEST(PoolTest, has_a_worker_for_each_processor_if_nobody_says) {
   using B = TypeParam;
   trine::run([]() -> trine::Task<void, B> {
