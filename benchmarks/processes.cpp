@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "contenders/limits.hpp"
 #include "process_contenders.hpp"
 #include "process_harness.hpp"
 
@@ -340,7 +341,11 @@ void enroll_games() {
       measure_processes<Game>(state, 2, placement,
                               [](Game& game, std::size_t number, std::int64_t rounds) { game.play(number, rounds); });
     };
-    for (auto* each : enroll(std::string("round_trip/") + name_of_placement(placement), games, shape)) each->UseManualTime();
+    const std::string name = std::string("round_trip/") + name_of_placement(placement);
+    for (auto* each : enroll(name, games, shape)) each->UseManualTime();
+    // One who looks on all the time keeps the core that the other needs.
+    if (placement == Placement::one_core) continue;
+    for (auto* each : enroll(name, List<EventGame<"limit_spin", LimitEvent<Spinning>>>(), shape)) each->UseManualTime();
   }
 }
 
