@@ -41,11 +41,14 @@ class Row:
 class Results:
     """Rows by (program, case) and contender; and how it went."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, most_others):
         self.rows = defaultdict(lambda: defaultdict(Row))
-        self.skipped, self.turns = {}, []
+        self.skipped, self.turns, self.busy = {}, [], 0
         for path in sorted(pathlib.Path(folder).glob("*.json")):
             turn = json.loads(path.read_text())
+            if turn["others"] > most_others and turn["seconds"] > 1:
+                self.busy += 1
+                continue
             self.turns.append(turn)
             for name, why in turn["skipped"]:
                 self.skipped[f"{turn['program']}: {name}"] = why
@@ -232,6 +235,8 @@ def head_lines(results, options):
     yield f"- Compiler: {version.strip()}."
     yield (f"- {' to '.join(dict.fromkeys((dates[0], dates[-1])))}: up to {rounds} rounds in {minutes:.0f} minutes. Meanwhile other programs "
            f"used {others:.0%} of the machine in the median turn and {worst:.0%} in the worst one; the host took {stolen:.0%}.")
+    if results.busy:
+        yield f"- {results.busy} turns of a program were left out, whatever they said, because others used more of the machine meanwhile."
     if others > 0.1:
         yield "- **The machine was busy**: figures with several threads are worth little."
 
@@ -325,9 +330,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", default="build/bench/results")
     parser.add_argument("--cache", default="build/bench/CMakeCache.txt", help="of the build that was measured")
+    parser.add_argument("--most-others", type=float, default=1.0,
+                        help="leave out the turns of programs in which others used more than this part of the machine")
     parser.add_argument("--page", default=str(ROOT / "docs/performance.md"))
     options = parser.parse_args()
-    results = Results(options.results)
+    results = Results(options.results, options.most_others)
     if not results.turns:
         raise SystemExit(f"{options.results} has no results: run benchmarks/run.py, or sh cmake/bench.sh")
     page = pathlib.Path(options.page)
