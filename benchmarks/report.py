@@ -107,6 +107,8 @@ def ratio(value, other):
 
 
 def spread(row):
+    if len(row.times) < 3:
+        return "–"
     low, high = row.quartiles
     return f"±{(high - low) / 2 / row.median * 100:.0f}%"
 
