@@ -41,15 +41,17 @@ class Row:
 class Results:
     """Rows by (program, case) and contender; and how it went."""
 
-    def __init__(self, folder, most_others):
+    def __init__(self, folder, quietest):
         self.rows = defaultdict(lambda: defaultdict(Row))
-        self.skipped, self.turns, self.busy = {}, [], 0
-        for path in sorted(pathlib.Path(folder).glob("*.json")):
-            turn = json.loads(path.read_text())
-            if turn["others"] > most_others and turn["seconds"] > 1:
-                self.busy += 1
-                continue
-            self.turns.append(turn)
+        self.skipped = {}
+        turns = [json.loads(path.read_text()) for path in sorted(pathlib.Path(folder).glob("*.json"))]
+        by_program = defaultdict(list)
+        for turn in turns:
+            by_program[turn["program"]].append(turn)
+        self.turns = [turn for each in by_program.values()
+                      for turn in sorted(each, key=lambda turn: turn["others"])[:quietest or len(each)]]
+        self.busy = len(turns) - len(self.turns)
+        for turn in self.turns:
             for name, why in turn["skipped"]:
                 self.skipped[f"{turn['program']}: {name}"] = why
             for entry in turn["rows"]:
@@ -238,7 +240,10 @@ def head_lines(results, options):
     yield (f"- {' to '.join(dict.fromkeys((dates[0], dates[-1])))}: up to {rounds} rounds in {minutes:.0f} minutes. Meanwhile other programs "
            f"used {others:.0%} of the machine in the median turn and {worst:.0%} in the worst one; the host took {stolen:.0%}.")
     if results.busy:
-        yield f"- {results.busy} turns of a program were left out, whatever they said, because others used more of the machine meanwhile."
+        yield (f"- Of more turns those are shown in which others used the machine least; {results.busy} were left out, "
+               "whatever they said.")
+    if any(turn.get("nice", 0) < 0 for turn in results.turns):
+        yield "- Measured at a raised priority, since the machine was not free."
     if others > 0.1:
         yield "- **The machine was busy**: figures with several threads are worth little."
 
@@ -332,11 +337,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", default="build/bench/results")
     parser.add_argument("--cache", default="build/bench/CMakeCache.txt", help="of the build that was measured")
-    parser.add_argument("--most-others", type=float, default=1.0,
-                        help="leave out the turns of programs in which others used more than this part of the machine")
+    parser.add_argument("--quietest", type=int, default=0,
+                        help="of each program's turns, use so many in which others used the least of the machine; all")
     parser.add_argument("--page", default=str(ROOT / "docs/performance.md"))
     options = parser.parse_args()
-    results = Results(options.results, options.most_others)
+    results = Results(options.results, options.quietest)
     if not results.turns:
         raise SystemExit(f"{options.results} has no results: run benchmarks/run.py, or sh cmake/bench.sh")
     page = pathlib.Path(options.page)

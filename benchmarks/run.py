@@ -163,7 +163,7 @@ def main():
     programs = options.programs.split(",") if options.programs else built + ["python", "compile"]
     out = pathlib.Path(options.out)
     out.mkdir(parents=True, exist_ok=True)
-    first = len(list(out.glob("*.json")))
+    first = 1 + max((int(each.name.split("-")[0]) for each in out.glob("*-*.json")), default=-1)
     random.seed()
     plan = []
     for number in range(options.rounds):
@@ -187,7 +187,7 @@ def main():
             except (RuntimeError, ValueError, OSError) as error:
                 skipped = [(program, str(error))]
         record = {"program": program, "when": time.strftime("%Y-%m-%d %H:%M"), "seconds": load.seconds,
-                  "others": load.others, "stolen": load.stolen, "load": os.getloadavg()[0], "rows": rows, "skipped": skipped}
+                  "others": load.others, "stolen": load.stolen, "load": os.getloadavg()[0], "nice": os.nice(0), "rows": rows, "skipped": skipped}
         (out / f"{first + index:04}-{program}.json").write_text(json.dumps(record))
         progress.step()
     progress.end()
