@@ -230,8 +230,9 @@ def head_lines(results, options):
     said = subprocess.run([compiler, "--version"], capture_output=True, text=True).stdout.split("\n")[0]
     version = re.sub(r"^[cg]\+\+|\s+\(.*?\)", lambda found: "g++" if found.start() == 0 else "", said) + " " + cached(options.cache, "CMAKE_CXX_FLAGS_RELEASE")
     rounds = max(sum(1 for turn in results.turns if turn["program"] == name) for name in {t["program"] for t in results.turns})
-    others = statistics.median(turn["others"] for turn in results.turns)
-    worst = max(turn["others"] for turn in results.turns)
+    long = [turn for turn in results.turns if turn["seconds"] > 0.5] or results.turns
+    others = statistics.median(turn["others"] for turn in long)
+    worst = max(turn["others"] for turn in long)
     stolen = statistics.median(turn["stolen"] for turn in results.turns)
     dates = sorted({turn["when"][:10] for turn in results.turns})
     minutes = sum(turn["seconds"] for turn in results.turns) / 60
