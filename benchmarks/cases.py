@@ -13,7 +13,7 @@ LESS = [
     ("", r"^queue_", r"python_simple_queue", "no capacity"),
     ("processes", "", r"pthread_shared", "a death inside locks for ever"),
     ("processes", "", r"sem_t|interprocess_semaphore|python_semaphore", "a permit dies with its holder"),
-    ("processes", "", r"pthread_cond|interprocess_condition|robust_mutex_2cv|message_queue", "not repaired after a death inside"),
+    ("processes", "", r"pthread_cond|interprocess_condition|robust_mutex_2cv|message_queue|python_(queue|event|multiprocessing)", "not repaired after a death inside"),
     ("coroutines", r"round_trip|wakes_1000", r"cppcoro|libcoro", "runs the woken inside of the waker's call"),
     ("processes", r"^queue_", r"boost_lockfree_.*|rigtorp_.*|atomic_queue|.*spsc.*", "can't block"),
 ]
