@@ -91,6 +91,36 @@ TEST_F(KillEvent, Pulse) {
   });
 }
 
+TEST_F(KillEvent, Clear) {
+  sweep_as("clear; nobody sleeps", [](Trial& trial, Event& event) {
+    trial.victim([&] {
+      trap();
+      event.clear();
+    });
+    event.set();
+    trial.step();
+    trial.kill();
+    trial.check(!event.is_set() || !trial.done(), "one that was cleared is set");
+    works_after_all(trial, event);
+  });
+}
+
+TEST_F(KillEvent, ClearOfAClearOne) {
+  sweep_as("clear, though it is not set; two sleep", [](Trial& trial, Event& event) {
+    trial.victim([&] {
+      trap();
+      event.clear();
+    });
+    two_sleepers(trial, event);
+    trial.step();
+    trial.kill();
+    event.set();
+    trial.now();
+    trial.all_go_on();
+    works_after_all(trial, event);
+  });
+}
+
 TEST_F(KillEvent, FallsAsleep) {
   sweep_as("wait, until it sleeps; two sleep", [](Trial& trial, Event& event) {
     trial.victim([&] {
@@ -274,6 +304,18 @@ class KillCondition : public Kills {
     return [&data] { data.take(); };
   }
 
+  /// One that waits without a predicate.
+  static std::function<void()> listener(Data& data) {
+    return [&data] {
+      data.lock_or_repair();
+      trine::Guard held(data.lock);
+      require(data.changed.wait(held), "a wait without a limit gave up");
+      require(static_cast<bool>(held), "the lock is not held after a wait");
+      held.release();
+      data.change_and_unlock();
+    };
+  }
+
   static void works_after_all(Trial& trial, Data& data) {
     trial.sleeper(taker(data));
     trial.newcomer([&] {
@@ -327,6 +369,52 @@ TYPED_TEST(KillCondition, NotifyAll) {
     }
     trial.all_go_on();
     trial.check(data.taken == 3 && data.there == 0, "a ticket is lost");
+    this->works_after_all(trial, data);
+  });
+}
+
+// What was notified arrives, though the notifier may be killed before it has woken anybody; what was not does not, and the next
+// notification does.
+TYPED_TEST(KillCondition, NotifyWithoutPredicates) {
+  this->sweep_as("notify all; two wait without a predicate", [this](Trial& trial, auto& data) {
+    trial.victim([&] {
+      trap();
+      data.changed.notify_all();
+    });
+    for (int i = 0; i < 2; ++i) trial.sleeper(this->listener(data));
+    trial.step();
+    trial.kill();
+    if (!trial.done()) data.changed.notify_all();
+    trial.now();
+    trial.all_go_on();
+    this->works_after_all(trial, data);
+  });
+}
+
+TYPED_TEST(KillCondition, NotifyOfOneThatWaitsForAWhile) {
+  this->sweep_as("hand out, notify; one waits for a while without a predicate", [this](Trial& trial, auto& data) {
+    trial.victim([&] {
+      trap();
+      data.hand_out(1);
+      data.changed.notify();
+    });
+    trial.sleeper([&] {
+      data.lock_or_repair();
+      trine::Guard held(data.lock);
+      try {
+        data.changed.wait(held, 20ms);
+      } catch (const trine::OwnerDied& e) {
+        require(!held, "the guard holds a lock whose owner died");
+        data.repair_after(e);
+        return;
+      }
+      require(static_cast<bool>(held), "the lock is not held after a wait");
+      held.release();
+      data.change_and_unlock();
+    });
+    trial.step();
+    trial.kill();
+    trial.all_go_on();
     this->works_after_all(trial, data);
   });
 }

@@ -345,6 +345,86 @@ TYPED_TEST_P(KillQueue, GetMany) {
   });
 }
 
+TYPED_TEST_P(KillQueue, PutManyFallsAsleep) {
+  this->sweep_as("put three into a full one, until it sleeps; another waits for room", [this](Trial& trial, auto& shop) {
+    shop.fill(1, places);
+    const std::vector items{shop.item(5), shop.item(6), shop.item(7)};
+    trial.victim([&] {
+      trap();
+      shop.queue.put_many(items);
+    });
+    this->putter(trial, shop, 8);
+    trial.step_to_sleep();
+    trial.kill();
+    trial.newcomer([&] { shop.get(); });
+    trial.now();
+    trial.all_go_on();
+    this->nothing_is_lost(trial, shop, {1, 2, 3, 4, 8}, {});
+    for (const int n : {5, 6, 7}) trial.check(shop.times(n) == 0, "an item of one that had no room");
+  });
+}
+
+TYPED_TEST_P(KillQueue, PutManyWoken) {
+  this->sweep_as("put three, woken for two; another waits for room", [this](Trial& trial, auto& shop) {
+    shop.fill(1, places);
+    const std::vector items{shop.item(5), shop.item(6), shop.item(7)};
+    trial.victim([&] {
+      trap();
+      shop.queue.put_many(items);
+    });
+    trial.fall_asleep();
+    this->putter(trial, shop, 8);
+    shop.get();
+    shop.get();
+    trial.step();
+    trial.kill();
+    if (shop.queue.full()) trial.newcomer([&] { shop.get(); });
+    trial.now();
+    trial.all_go_on();
+    this->nothing_is_lost(trial, shop, {1, 2, 3, 4, 8}, {5, 6, 7});
+    trial.check(shop.times(5) >= shop.times(6) && shop.times(6) >= shop.times(7), "one was put before those before it");
+  });
+}
+
+TYPED_TEST_P(KillQueue, GetManyFallsAsleep) {
+  this->sweep_as("get three, until it sleeps; another waits", [this](Trial& trial, auto& shop) {
+    trial.victim([&] {
+      trap();
+      static_cast<void>(shop.queue.get_many(3));
+    });
+    this->getter(trial, shop);
+    trial.step_to_sleep();
+    trial.kill();
+    trial.newcomer([&] { shop.put(1); });
+    trial.now();
+    trial.all_go_on();
+    this->nothing_is_lost(trial, shop, {1}, {});
+  });
+}
+
+TYPED_TEST_P(KillQueue, GetManyWoken) {
+  this->sweep_as("get three, woken for two; another waits", [this](Trial& trial, auto& shop) {
+    const std::vector items{shop.item(1), shop.item(2)};
+    trial.victim([&] {
+      trap();
+      static_cast<void>(shop.queue.get_many(3));
+    });
+    trial.fall_asleep();
+    this->getter(trial, shop);
+    shop.queue.put_many(items);
+    trial.step();
+    trial.kill();
+    // Taken by the victim, or one of them by the other, who may not have said so yet.
+    const bool gone = holds_before(Clock::now() + hang, [&] { return shop.got() != 0 || shop.queue.empty(); });
+    trial.check(gone, "items are there, and nobody wakes");
+    trial.newcomer([&] { shop.put(3); });
+    trial.now();
+    trial.all_go_on();
+    this->nothing_is_lost(trial, shop, {1, 2, 3}, {}, 2);
+    trial.check(shop.times(3) == 1, "an item is lost");
+  });
+}
+
 TYPED_TEST_P(KillQueue, TaskDone) {
   this->sweep_as("the last task is done; two join", [](Trial& trial, auto& shop) {
     shop.put(1);
@@ -447,7 +527,8 @@ TYPED_TEST_P(KillQueue, ShutdownOfAFullOne) {
 }
 
 REGISTER_TYPED_TEST_SUITE_P(KillQueue, Put, PutForSleepers, PutFallsAsleep, PutWoken, Get, GetForSleepers, GetFallsAsleep,
-                            GetWoken, GetGivesUp, PutMany, GetMany, TaskDone, JoinWoken, Shutdown, ShutdownOfAFullOne);
+                            GetWoken, GetGivesUp, PutMany, GetMany, PutManyFallsAsleep, PutManyWoken, GetManyFallsAsleep,
+                            GetManyWoken, TaskDone, JoinWoken, Shutdown, ShutdownOfAFullOne);
 
 struct QueueName {
   template <class Q>

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Several processes use one object as fast as they can; every few milliseconds one of them is killed, wherever it is, and another
-// takes its place. TRINE_STORM_SECONDS: how long each storm lasts; TRINE_STORM_KILLS: until so many were killed.
+// Several processes use one object as fast as they can; time and again some of them are killed, wherever they are, and others take
+// their places. TRINE_STORM_SECONDS: how long each storm lasts; TRINE_STORM_KILLS: until so many were killed.
 #pragma once
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -13,8 +14,10 @@
 #include <cstdint>
 #include <cstdio>
 #include <functional>
+#include <numeric>
 #include <optional>
 #include <random>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -55,6 +58,7 @@ class KillStorm : public LeavesNothing {
     place_.emplace(std::size_t{1} << 20);
     everyone_ = &place_->make<Everyone>();
     over_ = &place_->make<std::atomic<bool>>(false);
+    crowded_ = &place_->make<std::atomic<bool>>(false);
   }
   void TearDown() override {
     place_.reset();
@@ -74,8 +78,8 @@ class KillStorm : public LeavesNothing {
     const std::uint64_t wanted = number_from_environment("TRINE_STORM_KILLS", 0);
     const Clock::time_point end = Clock::now() + time;
     while (hangs_ + troubles_ == 0 && (wanted != 0 ? kills_ < wanted : Clock::now() < end)) {
-      std::this_thread::sleep_for(std::chrono::microseconds(random_() % 2500));
-      kill_one(plan, workers);
+      std::this_thread::sleep_for(std::chrono::microseconds(random_() % 300));
+      kill_some(plan, workers);
       watch();
     }
     over_->store(true);
@@ -94,6 +98,9 @@ class KillStorm : public LeavesNothing {
     ++counts(number).lives;
     worker.emplace(place_->report(), [&, number] {
       while (!over()) {
+        // In most rounds those who are left begin nothing new until the dead are buried and others are there: dying takes a
+        // processor too, and with more workers than these it would take most of the time to get one.
+        while (crowded_->load()) look_again_soon();
         ++counts(number).begun;
         plan.turn(number);
         ++counts(number).done;
@@ -101,15 +108,23 @@ class KillStorm : public LeavesNothing {
     });
   }
 
-  void kill_one(const Plan& plan, std::vector<std::optional<Child>>& workers) {
-    const std::size_t which = random_() % workers.size();
-    Child& child = *workers[which];
-    child.kill();
-    child.bury();
-    look_for_trouble(child);
-    place_->unused(child.report());
-    start(plan, which, workers[which]);
-    ++kills_;
+  // One, or several at the same time, or all.
+  void kill_some(const Plan& plan, std::vector<std::optional<Child>>& workers) {
+    std::array<std::size_t, most_workers> places;
+    std::iota(places.begin(), places.end(), std::size_t{0});
+    std::shuffle(places.begin(), places.begin() + static_cast<std::ptrdiff_t>(workers.size()), random_);
+    const std::span victims(places.data(), 1 + random_() % workers.size());
+    for (const std::size_t each : victims) workers[each]->kill();
+    crowded_->store(random_() % 4 != 0);
+    for (const std::size_t each : victims) {
+      Child& child = *workers[each];
+      child.bury();
+      look_for_trouble(child);
+      place_->unused(child.report());
+      start(plan, each, workers[each]);
+      ++kills_;
+    }
+    crowded_->store(false);
   }
 
   // Somebody must have done something since, be it at the last.
@@ -161,6 +176,7 @@ class KillStorm : public LeavesNothing {
   std::optional<SharedPlace> place_;
   Everyone* everyone_ = nullptr;
   std::atomic<bool>* over_ = nullptr;
+  std::atomic<bool>* crowded_ = nullptr;
   std::size_t kills_ = 0;
   std::size_t hangs_ = 0;
   std::size_t troubles_ = 0;
