@@ -6,6 +6,7 @@ option(TRINE_BENCHMARKS "Build the benchmarks" ON)
 set(TRINE_TEST_SETS coroutines processes CACHE STRING "The sets of backends beside threads that the behaviour suites are built for")
 option(TRINE_TEST_FIRST_ONLY "Build the behaviour suites for the first backend of each set alone" OFF)
 set(TRINE_TEST_FOLDERS behaviour stress model litmus process coroutine CACHE STRING "The folders of tests to build")
+set(TRINE_TEST_ONLY "" CACHE STRING "Of the folders that this names at all, the tests to build, as folder/stem; of the others all")
 
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(trine_warning_options -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)

@@ -398,7 +398,7 @@ TYPED_TEST(KillCondition, NotifyOfOneThatWaitsForAWhile) {
       data.hand_out(1);
       data.changed.notify();
     });
-    trial.sleeper([&] {
+    trial.survivor([&] {
       data.lock_or_repair();
       trine::Guard held(data.lock);
       try {
