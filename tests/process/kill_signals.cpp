@@ -415,6 +415,7 @@ TYPED_TEST(KillCondition, NotifyOfOneThatWaitsForAWhile) {
     trial.step();
     trial.kill();
     trial.all_go_on();
+    if (data.there > 0) trial.newcomer(this->taker(data));
     this->works_after_all(trial, data);
   });
 }
