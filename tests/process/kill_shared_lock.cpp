@@ -187,7 +187,7 @@ TEST_F(KillSharedLock, WriterGivesUp) {
     data.lock.lock_shared();
     trial.victim([&] {
       trap();
-      require(!data.lock.lock(30ms), "a writer is inside with a reader");
+      require(!data.lock.lock(100ms), "a writer is inside with a reader");
     });
     trial.fall_asleep();
     trial.sleeper(reader(data));
