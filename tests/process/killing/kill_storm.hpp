@@ -5,7 +5,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
@@ -98,8 +97,6 @@ class KillStorm : public LeavesNothing {
   void start(const Plan& plan, std::size_t number, std::optional<Child>& worker) {
     ++counts(number).lives;
     worker.emplace(place_->report(), [&, number] {
-      // Who kills, and buries, comes before those who work.
-      ::setpriority(PRIO_PROCESS, 0, ::getpriority(PRIO_PROCESS, 0) + 5);
       while (!over()) {
         // In most rounds those who are left begin nothing new until the dead are buried and others are there: dying takes a
         // processor too, and with more workers than these it would take most of the time to get one.
@@ -118,7 +115,7 @@ class KillStorm : public LeavesNothing {
     std::shuffle(places.begin(), places.begin() + static_cast<std::ptrdiff_t>(workers.size()), random_);
     const std::span victims(places.data(), 1 + random_() % workers.size());
     for (const std::size_t each : victims) workers[each]->kill();
-    crowded_->store(random_() % 8 != 0);
+    crowded_->store(random_() % 4 != 0);
     for (const std::size_t each : victims) {
       Child& child = *workers[each];
       child.bury();
