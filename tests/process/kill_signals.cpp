@@ -391,35 +391,6 @@ TYPED_TEST(KillCondition, NotifyWithoutPredicates) {
   });
 }
 
-TYPED_TEST(KillCondition, NotifyOfOneThatWaitsForAWhile) {
-  this->sweep_as("hand out, notify; one waits for a while without a predicate", [this](Trial& trial, auto& data) {
-    trial.victim([&] {
-      trap();
-      data.hand_out(1);
-      data.changed.notify();
-    });
-    trial.survivor([&] {
-      data.lock_or_repair();
-      trine::Guard held(data.lock);
-      try {
-        data.changed.wait(held, 20ms);
-      } catch (const trine::OwnerDied& e) {
-        require(!held, "the guard holds a lock whose owner died");
-        data.repair_after(e);
-        return;
-      }
-      require(static_cast<bool>(held), "the lock is not held after a wait");
-      held.release();
-      data.change_and_unlock();
-    });
-    trial.step();
-    trial.kill();
-    trial.all_go_on();
-    if (data.there > 0) trial.newcomer(this->taker(data));
-    this->works_after_all(trial, data);
-  });
-}
-
 TYPED_TEST(KillCondition, FallsAsleep) {
   this->sweep_as("wait, until it sleeps; another waits", [this](Trial& trial, auto& data) {
     trial.victim([&] {
