@@ -21,9 +21,9 @@ class Patience {
   /// A look found so many items, or places; 0: one has to wait. With the end's gate held.
   void found(std::uint32_t count) noexcept {
     if (count == 0) {
-      waiting_ = true;
-    } else if (waiting_) {
-      waiting_ = false;
+      waiting_ = 1;
+    } else if (waiting_ != 0) {
+      waiting_ = 0;
       const bool tries = turn_++ % 16 == 15;
       pauses_.store(count > 1 || tries ? away : std::uint8_t{1}, std::memory_order_relaxed);
     }
@@ -34,7 +34,7 @@ class Patience {
 
   std::atomic<std::uint8_t> pauses_{1};
   std::uint8_t turn_ = 0;
-  bool waiting_ = false;
+  std::uint8_t waiting_ = 0;  // no bool: it may lie in memory that somebody damaged, and be any number
 };
 
 /// For those who do not look on before they sleep: there is nothing to learn.
