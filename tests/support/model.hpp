@@ -283,7 +283,7 @@ inline model::Options bounded_by(int preemptions) {
   options.preemptions = preemptions;
   // Rather a failure than an endless test. TRINE_MODEL_SECONDS: how long a check may take.
   const char* const seconds = std::getenv("TRINE_MODEL_SECONDS");
-  options.time = std::chrono::seconds(seconds == nullptr ? 100 : std::atoi(seconds));
+  options.time = std::chrono::seconds(seconds == nullptr ? 240 : std::atoi(seconds));
   return options;
 }
 
