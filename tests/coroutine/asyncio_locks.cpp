@@ -799,25 +799,34 @@ TEST(AsyncioBarrier, BlockingTasksWhileOthersLeave) {
   trine::run(body());
 }
 
+/// What parties at a barrier heard.
+struct Parties {
+  Barrier<B>& barrier;
+  int broken = 0;
+  int passed = 0;
+
+  Task<void, B> operator()() {
+    try {
+      co_await barrier.wait();
+      ++passed;
+    } catch (const BrokenBarrier&) {
+      ++broken;
+    }
+  }
+};
+
 // asyncio lets the others go on waiting; trine breaks the barrier, as threading does.
 TEST(AsyncioBarrier, ACancelledPartyBreaksIt) {
   const auto body = []() -> Task<void, B> {
     Barrier<B> barrier(3);
-    int broken = 0;
-    const auto party = [&]() -> Task<void, B> {
-      try {
-        co_await barrier.wait();
-      } catch (const BrokenBarrier&) {
-        ++broken;
-      }
-    };
+    Parties party{barrier};
     TaskGroup<B> group;
     group.spawn(std::ref(party));
     co_await settle();
     const bool ended = co_await trine::with_timeout(party(), 1ms);
     EXPECT_FALSE(ended);
     co_await group.join();
-    EXPECT_EQ(broken, 1);
+    EXPECT_EQ(party.broken, 1);
     EXPECT_TRUE(barrier.broken());
   };
   trine::run(body());
@@ -826,16 +835,7 @@ TEST(AsyncioBarrier, ACancelledPartyBreaksIt) {
 TEST(AsyncioBarrier, ResetWhileTasksWait) {
   const auto body = []() -> Task<void, B> {
     Barrier<B> barrier(3);
-    int broken = 0;
-    int passed = 0;
-    const auto party = [&]() -> Task<void, B> {
-      try {
-        co_await barrier.wait();
-        ++passed;
-      } catch (const BrokenBarrier&) {
-        ++broken;
-      }
-    };
+    Parties party{barrier};
     TaskGroup<B> group;
     group.spawn(std::ref(party));
     group.spawn(std::ref(party));
@@ -844,8 +844,8 @@ TEST(AsyncioBarrier, ResetWhileTasksWait) {
     // These come while those of before may still be leaving.
     for (int i = 0; i < 3; ++i) group.spawn(std::ref(party));
     co_await group.join();
-    EXPECT_EQ(broken, 2);
-    EXPECT_EQ(passed, 3);
+    EXPECT_EQ(party.broken, 2);
+    EXPECT_EQ(party.passed, 3);
     EXPECT_FALSE(barrier.broken());
     EXPECT_EQ(barrier.waiting(), 0);
   };
@@ -855,29 +855,20 @@ TEST(AsyncioBarrier, ResetWhileTasksWait) {
 TEST(AsyncioBarrier, AbortAndReset) {
   const auto body = []() -> Task<void, B> {
     Barrier<B> barrier(3);
-    int broken = 0;
-    int passed = 0;
-    const auto party = [&]() -> Task<void, B> {
-      try {
-        co_await barrier.wait();
-        ++passed;
-      } catch (const BrokenBarrier&) {
-        ++broken;
-      }
-    };
+    Parties party{barrier};
     TaskGroup<B> group;
     group.spawn(std::ref(party));
     group.spawn(std::ref(party));
     co_await settle();
     barrier.abort();
     co_await group.join();
-    EXPECT_EQ(broken, 2);
+    EXPECT_EQ(party.broken, 2);
     EXPECT_TRUE(barrier.broken());
     barrier.reset();
     EXPECT_FALSE(barrier.broken());
     for (int i = 0; i < 3; ++i) group.spawn(std::ref(party));
     co_await group.join();
-    EXPECT_EQ(passed, 3);
+    EXPECT_EQ(party.passed, 3);
   };
   trine::run(body());
 }

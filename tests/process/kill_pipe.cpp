@@ -65,6 +65,16 @@ class KillPipe : public Kills {
       }
     }
 
+    /// The one that takes the first of two messages, killed at its next step.
+    void first_receiver_dies(Trial& trial) {
+      trial.step();
+      trial.kill();
+      trial.newcomer([this] { drain(); });
+      trial.check(times(1) <= 1, "a message came twice");
+      trial.check(times(2) == 1, "a message that nobody took is lost");
+      trial.newcomer([this] { works(); });
+    }
+
     /// As a new one: both ways, and with room for as much.
     void works() {
       require(!pipe.first.poll() && !pipe.second.poll(), "there is something left");
@@ -141,12 +151,7 @@ TYPED_TEST(KillPipe, Receive) {
       trap();
       line.recv();
     });
-    trial.step();
-    trial.kill();
-    trial.newcomer([&] { line.drain(); });
-    trial.check(line.times(1) <= 1, "a message came twice");
-    trial.check(line.times(2) == 1, "a message that nobody took is lost");
-    trial.newcomer([&] { line.works(); });
+    line.first_receiver_dies(trial);
   });
 }
 
@@ -159,12 +164,7 @@ TYPED_TEST(KillPipe, WokenReceiver) {
     trial.fall_asleep();
     line.send(1);
     line.send(2);
-    trial.step();
-    trial.kill();
-    trial.newcomer([&] { line.drain(); });
-    trial.check(line.times(1) <= 1, "a message came twice");
-    trial.check(line.times(2) == 1, "a message that nobody took is lost");
-    trial.newcomer([&] { line.works(); });
+    line.first_receiver_dies(trial);
   });
 }
 

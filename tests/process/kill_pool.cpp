@@ -156,6 +156,16 @@ class KillPool : public Kills {
       require(result.value_or(49) == 49, "a result is wrong");
       ++(result ? shared.done : shared.died);
     }
+    /// The life of an owner: a task when it may go on, and a look at the pool when the worker was killed.
+    void use_one_worker() {
+      Pool pool(1);
+      make(pool);
+      shared.go.wait();
+      submit(pool);
+      shared.killed.wait();
+      works(pool);
+      require(is_filled(pool, shared.nursery), "the dead worker has no successor");
+    }
     bool is_made(Trial& trial) const {
       const bool made = holds_before(Clock::now() + hang, [this] { return shared.nursery != 0; });
       trial.check(made, "no pool was made");
@@ -190,15 +200,7 @@ TEST_F(KillPool, IdleSuccessor) {
       "Pool: a new worker, nobody has a task",
       [](Trial& trial) {
         Owned owned(trial);
-        trial.survivor([&] {
-          Pool pool(1);
-          owned.make(pool);
-          owned.shared.go.wait();
-          owned.submit(pool);
-          owned.shared.killed.wait();
-          works(pool);
-          require(is_filled(pool, owned.shared.nursery), "the dead worker has no successor");
-        });
+        trial.survivor([&] { owned.use_one_worker(); });
         if (!owned.is_made(trial)) return;
         owned.seize_successor(trial);
         trial.step_to_sleep();
@@ -217,15 +219,7 @@ TEST_F(KillPool, SuccessorForWhomATaskWaits) {
       "Pool: a new worker, a task waits",
       [](Trial& trial) {
         Owned owned(trial);
-        trial.survivor([&] {
-          Pool pool(1);
-          owned.make(pool);
-          owned.shared.go.wait();
-          owned.submit(pool);
-          owned.shared.killed.wait();
-          works(pool);
-          require(is_filled(pool, owned.shared.nursery), "the dead worker has no successor");
-        });
+        trial.survivor([&] { owned.use_one_worker(); });
         if (!owned.is_made(trial)) return;
         owned.seize_successor(trial);
         owned.shared.go.set();

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include <trine/os/futex.hpp>
 #include <trine/sleep.hpp>
@@ -129,7 +128,8 @@ class SoleWord : public P::Os::template Atomic<std::uint32_t> {
     return change([bits](std::uint32_t old) { return old & bits; }, [&] { return Plain::fetch_and(bits, order); });
   }
 
-  [[gnu::always_inline]] bool compare_exchange_strong(std::uint32_t& expected, std::uint32_t desired, Order success, Order failure) noexcept {
+  [[gnu::always_inline]] bool compare_exchange_strong(std::uint32_t& expected, std::uint32_t desired, Order success,
+                                                      Order failure) noexcept {
     if (!P::sole().enter()) return Plain::compare_exchange_strong(expected, desired, success, failure);
     const std::uint32_t old = Plain::load(Order::acquire);
     const bool same = old == expected;
@@ -141,7 +141,8 @@ class SoleWord : public P::Os::template Atomic<std::uint32_t> {
     P::sole().leave();
     return same;
   }
-  [[gnu::always_inline]] bool compare_exchange_weak(std::uint32_t& expected, std::uint32_t desired, Order success, Order failure) noexcept {
+  [[gnu::always_inline]] bool compare_exchange_weak(std::uint32_t& expected, std::uint32_t desired, Order success,
+                                                    Order failure) noexcept {
     return compare_exchange_strong(expected, desired, success, failure);
   }
 
@@ -181,10 +182,10 @@ struct SoleFutex : os::PrivateFutex {
   using System = os::PrivateFutex;
   using Word = coroutine::Word;
 
+  /// `words`: the one that such a lock sleeps on.
   static void sleep(std::span<const Sleep<Word>> words, const Limit& limit) {
-    std::vector<Sleep<System::Word>> plain;
-    for (const auto& each : words) plain.push_back({each.word, each.value});
-    System::sleep(plain, limit);
+    const Sleep<System::Word> plain{words.front().word, words.front().value};
+    System::sleep({&plain, 1}, limit);
   }
 };
 

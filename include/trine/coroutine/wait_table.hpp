@@ -17,8 +17,7 @@ namespace trine::coroutine {
 /// may have freed.
 ///
 /// A coroutine suspends once for each wait, so the waker tries for the sleeper, and hands it over to be resumed only when
-/// the
-/// wait is over; one that has to sleep on goes back to the head of its list. Whoever has a sleeper out of the table owns it:
+/// the wait is over; one that has to sleep on goes back to the head of its list. Whoever has a sleeper out of the table owns it:
 /// one that waits in a single list is owned by who took its node out; one that waits in several by who set its `owned` bit,
 /// with the lock of one of its lists held.
 ///
@@ -246,13 +245,15 @@ class WaitTable {
     Node* node = *at;
     if (node == nullptr) return;
     const Node* const last = node->previous;
-    for (; count > 0; --count) {
+    while (count > 0) {
       Node* const next = node->next;
       const bool end = node == last;
       Sleeper& sleeper = *node->sleeper;
+      // One that somebody has, and that may be content with something else, doesn't use up a wake: it was somebody's.
       if (sleeper.claim()) {
         bucket.unlink(at, *node);
         batch.append(sleeper);
+        --count;
       }
       if (end) return;
       node = next;

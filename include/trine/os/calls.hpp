@@ -20,8 +20,8 @@
 
 namespace trine::os {
 
-/// Every system call that named and shared memory makes, and that tells whether an owner of something in it lives. What makes them is a template over this, so that a test can let any
-/// of them fail. Each is as the system's own: -1 and errno.
+/// Every system call that named and shared memory makes, and that tells whether an owner of something in it lives. What makes them
+/// is a template over this, so that a test can let any of them fail. Each is as the system's own: -1 and errno.
 struct Calls {
   /// Where POSIX shared memory objects are files.
   static constexpr const char* folder() noexcept { return "/dev/shm"; }

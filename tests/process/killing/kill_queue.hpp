@@ -135,6 +135,22 @@ class KillQueue : public Kills {
     });
   }
 
+  /// Killed on its way to sleep for items, when another sleeps for them too.
+  template <class Take>
+  static void falls_asleep(Trial& trial, S& shop, Take take) {
+    trial.victim([&] {
+      trap();
+      take();
+    });
+    getter(trial, shop);
+    trial.step_to_sleep();
+    trial.kill();
+    trial.newcomer([&] { shop.put(1); });
+    trial.now();
+    trial.all_go_on();
+    nothing_is_lost(trial, shop, {1}, {});
+  }
+
   /// Those who sleep for items take those that are there.
   static void are_taken(Trial& trial, S& shop) {
     trial.check(holds_before(Clock::now() + hang, [&] { return shop.queue.empty(); }), "items are there, and nobody wakes");
@@ -256,17 +272,7 @@ TYPED_TEST_P(KillQueue, GetForSleepers) {
 
 TYPED_TEST_P(KillQueue, GetFallsAsleep) {
   this->sweep_as("get, until it sleeps; another waits", [this](Trial& trial, auto& shop) {
-    trial.victim([&] {
-      trap();
-      static_cast<void>(shop.queue.get());
-    });
-    this->getter(trial, shop);
-    trial.step_to_sleep();
-    trial.kill();
-    trial.newcomer([&] { shop.put(1); });
-    trial.now();
-    trial.all_go_on();
-    this->nothing_is_lost(trial, shop, {1}, {});
+    this->falls_asleep(trial, shop, [&] { static_cast<void>(shop.queue.get()); });
   });
 }
 
@@ -388,17 +394,7 @@ TYPED_TEST_P(KillQueue, PutManyWoken) {
 
 TYPED_TEST_P(KillQueue, GetManyFallsAsleep) {
   this->sweep_as("get three, until it sleeps; another waits", [this](Trial& trial, auto& shop) {
-    trial.victim([&] {
-      trap();
-      static_cast<void>(shop.queue.get_many(3));
-    });
-    this->getter(trial, shop);
-    trial.step_to_sleep();
-    trial.kill();
-    trial.newcomer([&] { shop.put(1); });
-    trial.now();
-    trial.all_go_on();
-    this->nothing_is_lost(trial, shop, {1}, {});
+    this->falls_asleep(trial, shop, [&] { static_cast<void>(shop.queue.get_many(3)); });
   });
 }
 
