@@ -57,12 +57,12 @@ class Until {
   }
 
   /// Whether no limit was given at all.
-  [[nodiscard]] bool never() const noexcept {
+  [[nodiscard, gnu::always_inline]] bool never() const noexcept {
     return never_but_for_stop() && !stop_.stop_possible();
   }
 
   /// Whether no time limit was given, though perhaps a stop token.
-  [[nodiscard]] bool never_but_for_stop() const noexcept {
+  [[nodiscard, gnu::always_inline]] bool never_but_for_stop() const noexcept {
     return after_ == none && steady_ == none && system_ == none;
   }
 

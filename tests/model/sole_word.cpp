@@ -51,6 +51,7 @@ struct SleepOnSole : Os {
 
 template <class Os>
 struct on_sole_words : trine::Blocking<SleepOnSole<Os>> {
+  using Gate = trine::coroutine::SoleGate<Modelled<Os>, typename trine::Blocking<SleepOnSole<Os>>::ShortLock>;
   using World = typename Modelled<Os>::World;
   static std::uint32_t self() { return model::self(); }
 };
@@ -113,6 +114,43 @@ void a_short_lock_guards() {
   model::check_that(count.get() == 3);
 }
 
+// It is no lock at all where one thread is the sole one.
+template <class W>
+void a_gate_guards() {
+  const typename W::World world;
+  typename W::Gate gate;
+  Cell<int> count;
+  const auto count_up = [&] {
+    const bool sole = gate.lock();
+    count.set(count.get() + 1);
+    gate.unlock(sole);
+  };
+  Thread other(count_up);
+  count_up();
+  count_up();
+  other.join();
+  model::check_that(count.get() == 3);
+}
+
+// One who has not seen the sole thread leave learns of it from one who has.
+template <class W>
+void a_gate_guards_three() {
+  const typename W::World world;
+  typename W::Gate gate;
+  Cell<int> count;
+  const auto count_up = [&] {
+    const bool sole = gate.lock();
+    count.set(count.get() + 1);
+    gate.unlock(sole);
+  };
+  Thread one(count_up);
+  Thread other(count_up);
+  count_up();
+  one.join();
+  other.join();
+  model::check_that(count.get() == 3);
+}
+
 // Each writes its own and looks at the other's: one of the two sees the other.
 template <class W>
 void one_sees_the_other() {
@@ -164,6 +202,8 @@ TEST(SoleWord, TwoCount) { prove_two(two_count<B>); }
 TEST(SoleWord, ThreeCount) { prove_three(three_count<B>, 2); }
 TEST(SoleWord, OneStores) { prove_two(one_stores<B>); }
 TEST(SoleWord, AShortLockGuards) { prove(2, 2, a_short_lock_guards<B>); }
+TEST(SoleWord, AGateGuards) { prove(2, 2, a_gate_guards<B>); }
+TEST(SoleWord, AGateGuardsThree) { prove(3, 1, a_gate_guards_three<B>); }
 TEST(SoleWord, OneSeesTheOther) { prove_two(one_sees_the_other<B>); }
 TEST(SoleWord, ALockIsHandedOn) { prove(2, 3, a_lock_is_handed_on<B>); }
 TEST(SoleWord, AnEventLetsGo) { prove(2, 3, an_event_lets_go<B>); }
@@ -193,6 +233,22 @@ TEST(SoleWordMutant, ThirdDoesNotWait) {
   caught_three({.file = file, .function = "::settle_first(", .op = Op::compare_exchange,
                 .written = [](std::uint32_t, std::uint32_t after) { return (after & 1) != 0 ? 1U : after; }},
                three_count<Mutated>, "check failed");
+}
+
+// The gate is open while the sole one is inside.
+TEST(SoleWordMutant, GateWithoutSaying) {
+  caught_two({.file = file, .function = "::enter(", .op = Op::store, .written = [](std::uint32_t, std::uint32_t) { return 0U; }},
+             a_gate_guards<Mutated>, "data race");
+}
+
+TEST(SoleWordMutant, LeavesWithoutRelease) {
+  caught_two({.file = file, .function = "::leave(", .op = Op::store, .order = release, .weakened = relaxed},
+             a_gate_guards<Mutated>, "data race");
+}
+
+TEST(SoleWordMutant, LeavingSeenWithoutAcquire) {
+  caught_two({.file = file, .function = "::close(", .op = Op::load, .order = acquire, .weakened = relaxed},
+             a_gate_guards<Mutated>, "data race");
 }
 
 TEST(SoleWordMutant, StoresWithoutComingAlong) {

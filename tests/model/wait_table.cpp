@@ -30,8 +30,17 @@ struct Checked {
   using Os = Os_;
   using Table = trine::coroutine::WaitTable<Checked>;
   static constexpr std::size_t bucket_bits = 1;  // so that words share a list
+  struct Gate {
+    bool lock() {
+      locked.lock();
+      return false;
+    }
+    void unlock(bool /*sole*/) { locked.unlock(); }
+    typename trine::Blocking<Os>::ShortLock locked;
+  };
   static std::uintptr_t address(const typename Os::Word& word) { return word.location() * 4; }
   static typename Table::Batch*& batch();
+  static void deliver(typename Table::Sleeper& sleeper) noexcept { sleeper.deliver(); }
   static void delivered() noexcept {}
 };
 
@@ -314,7 +323,7 @@ void one_permit_serves_one() {
 
 // The word is not compared again with the list locked.
 TEST(WaitTableMutant, NotComparedUnderTheLock) {
-  caught({.file = table_file, .function = "::enqueue(", .op = Op::load, .order = relaxed, .said = [](std::uint32_t) { return 1U; }},
+  caught({.file = table_file, .function = "::insert(", .op = Op::load, .order = relaxed, .said = [](std::uint32_t) { return 1U; }},
          one_permit_serves_one<Mutated>, 2, "deadlock");
 }
 
@@ -326,12 +335,12 @@ TEST(WaitTableMutant, WokenBeforePublished) {
 
 // In the list, and whether it is called off was looked at before others could see that.
 TEST(WaitTableMutant, InTheListAfterTheLook) {
-  caught({.file = table_file, .function = "::enqueue(", .op = Op::store, .order = seq_cst, .weakened = relaxed},
+  caught({.file = table_file, .function = "::enqueue_unless_called_off(", .op = Op::store, .order = seq_cst, .weakened = relaxed},
          one_is_late<Mutated>, 2, "deadlock");
 }
 
 TEST(WaitTableMutant, CallingOffNotSeen) {
-  caught({.file = table_file, .function = "::enqueue(", .op = Op::load, .order = seq_cst, .said = [](std::uint32_t) { return 0U; }},
+  caught({.file = table_file, .function = "::enqueue_unless_called_off(", .op = Op::load, .order = seq_cst, .said = [](std::uint32_t) { return 0U; }},
          one_is_late<Mutated>, 2, "deadlock");
 }
 

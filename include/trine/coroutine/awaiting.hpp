@@ -77,13 +77,13 @@ class [[nodiscard]] Awaiting {
   ~Awaiting() {
     if (!awaited_) [[unlikely]]
       forgotten();
-    if (stage_ <= Stage::hopping) {
-      if (stage_ == Stage::hopping) delete done_.hop;
+    if (stage_ == Stage::taken) return;
+    if (stage_ <= Stage::hopping) [[likely]] {
+      if (stage_ == Stage::hopping) [[unlikely]]
+        delete done_.hop;
       std::destroy_at(&done_.value);
-    } else if (stage_ == Stage::inside) {
-      std::destroy_at(&pending());
     } else {
-      delete outside_;
+      destroy_pending();
     }
   }
 
@@ -101,7 +101,11 @@ class [[nodiscard]] Awaiting {
   R await_resume() {
     if (stage_ <= Stage::hopping) [[likely]]
       return std::move(done_.value);
-    return pending().take();
+    if (stage_ == Stage::outside) [[unlikely]]
+      return outside_->take();
+    coroutine::Pending<R>& finishes = pending();
+    stage_ = Stage::taken;
+    return finishes.finish();
   }
 
   /// For on(): as await_suspend(), to be resumed by `resumer`.
@@ -111,8 +115,9 @@ class [[nodiscard]] Awaiting {
   }
 
  private:
-  // It is done, it is done and lets others run; or what waits for the result is in here, or on the heap.
-  enum class Stage : std::uint8_t { done, hopping, inside, outside };
+  // It is done, it is done and lets others run; or what waits for the result is in here, or on the heap; or was in here, and the
+  // result was taken.
+  enum class Stage : std::uint8_t { done, hopping, inside, outside, taken };
 
   // What a wait takes beside its operation, and room for the operations of the primitives; others are allocated.
   static constexpr std::size_t overhead = sizeof(coroutine::One<coroutine::Smallest>) - sizeof(coroutine::Smallest);
@@ -122,6 +127,14 @@ class [[nodiscard]] Awaiting {
   [[noreturn, gnu::cold, gnu::noinline]] static void forgotten() noexcept {
     std::fputs("trine: an operation on coroutines was not awaited: co_await it\n", stderr);
     std::terminate();
+  }
+
+  [[gnu::noinline]] void destroy_pending() {
+    if (stage_ == Stage::inside) {
+      std::destroy_at(&pending());
+    } else {
+      delete outside_;
+    }
   }
 
   // It has waited for nothing many times: those who wait in the scheduler's line are to run as well.

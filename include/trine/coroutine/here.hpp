@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <trine/backend/blocking.hpp>
 #include <trine/coroutine/ready.hpp>
 #include <trine/coroutine/sole_word.hpp>
 #include <trine/coroutine/wait_table.hpp>
@@ -26,8 +27,10 @@ class Root;
 /// The table in which all coroutines of the program wait.
 struct Everywhere {
   using Os = SoleFutex;
+  using Gate = SoleGate<EveryWord, Blocking<SoleFutex>::ShortLock>;
   static constexpr std::size_t bucket_bits = 12;
   static WaitTable<Everywhere>::Batch*& batch() noexcept;
+  static void deliver(WaitTable<Everywhere>::Sleeper& sleeper) noexcept;
   static void delivered() noexcept;
   static std::uintptr_t address(const Os::Word& word) noexcept { return reinterpret_cast<std::uintptr_t>(&word); }
 };

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <thread>
 #include <tuple>
 #include <utility>
@@ -15,6 +16,19 @@
 #include <trine/coroutine/waiting.hpp>
 
 namespace trine::coroutine {
+
+/// Destroys an object at the end of the scope.
+template <class P>
+class Finished {
+ public:
+  explicit Finished(P& object) noexcept : object_(object) {}
+  Finished(const Finished&) = delete;
+  Finished& operator=(const Finished&) = delete;
+  ~Finished() { std::destroy_at(&object_); }
+
+ private:
+  P& object_;
+};
 
 /// What an awaitable of an R holds when it was not done at once.
 template <class R>
@@ -28,6 +42,11 @@ class Pending {
   /// false: it is done. `task`: the coroutine is one of ours, resumed by drive().
   virtual bool suspend(std::coroutine_handle<> coroutine, Resumer* resumer, bool task) = 0;
   virtual R take() = 0;
+  /// The same, and destroys this.
+  virtual R finish() {
+    const Finished<Pending> at_the_end(*this);
+    return take();
+  }
 };
 
 /// Whether the wait for an operation goes on though its task was cancelled.
@@ -59,7 +78,9 @@ class One final : public Pending<typename O::Result>, private Waiting {
     }
   }
 
-  bool suspend(std::coroutine_handle<> coroutine, Resumer* resumer, bool) override { return start(coroutine, resumer); }
+  [[gnu::flatten]] bool suspend(std::coroutine_handle<> coroutine, Resumer* resumer, bool) override {
+    return this->start_as(*this, coroutine, resumer);
+  }
 
   R take() override {
     awake();
@@ -68,10 +89,16 @@ class One final : public Pending<typename O::Result>, private Waiting {
     return operation_.result();
   }
 
+  R finish() override {
+    const Finished<One> at_the_end(*this);
+    return One::take();
+  }
+
  private:
+  friend Waiting;
   using Placed = Table::Placed;
 
-  bool rouse() noexcept override {
+  [[gnu::flatten]] bool rouse() noexcept override {
     try {
       const auto sleep = operation_.announce();
       over_ = sleep.needless();

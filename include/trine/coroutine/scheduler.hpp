@@ -144,7 +144,7 @@ class Scheduler {
   // With one thread its own coroutines stand in a line of their own, which needs no lock.
   [[nodiscard]] bool mine() const noexcept { return !several_ && coroutine::here().scheduler == this; }
 
-  void post(coroutine::Ready& item) noexcept {
+  [[gnu::always_inline]] void post(coroutine::Ready& item) noexcept {
     if (mine()) [[likely]]
       return line_.append(item);
     post_from_outside(item);

@@ -57,8 +57,10 @@ inline void Scheduler::post_from_outside(coroutine::Ready& item) noexcept {
 }
 
 inline coroutine::Ready* Scheduler::next() noexcept {
+  if (coroutine::Ready* const item = line_.take()) return item;
   if (!several_) {
-    if (line_.empty() && arrived_.load(std::memory_order_relaxed) != 0) fetch();
+    if (arrived_.load(std::memory_order_relaxed) == 0) return nullptr;
+    fetch();
     return line_.take();
   }
   if (arrived_.load(std::memory_order_relaxed) == 0) return nullptr;
@@ -205,7 +207,7 @@ inline Scheduler::~Scheduler() {
 
 namespace coroutine {
 
-inline void post_to(Scheduler& scheduler, Ready& item) noexcept { scheduler.post(item); }
+[[gnu::always_inline]] inline void post_to(Scheduler& scheduler, Ready& item) noexcept { scheduler.post(item); }
 
 inline bool take_back_from(Scheduler& scheduler, Ready& item) noexcept {
   const Scheduler::Hold hold(scheduler.gate_);

@@ -157,6 +157,30 @@ class SoleWord : public P::Os::template Atomic<std::uint32_t> {
   }
 };
 
+/// A lock for a few instructions within which no such word is changed. The sole thread needs no lock: it is inside from
+/// lock() to unlock(), and who comes along waits for it to leave before it locks anything.
+template <class P, class Lock>
+class SoleGate {
+ public:
+  /// What unlock() is to be told.
+  [[nodiscard, gnu::always_inline]] bool lock() noexcept {
+    if (P::sole().enter()) [[likely]]
+      return true;
+    lock_.lock();
+    return false;
+  }
+  [[gnu::always_inline]] void unlock(bool sole) noexcept {
+    if (sole) [[likely]] {
+      P::sole().leave();
+    } else {
+      lock_.unlock();
+    }
+  }
+
+ private:
+  Lock lock_;
+};
+
 /// Of this process.
 struct EveryWord {
   using Os = os::PrivateFutex;

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <utility>
 
-#include <trine/backend/blocking.hpp>
 #include <trine/sleep.hpp>
 
 namespace trine::coroutine {
@@ -24,8 +23,9 @@ namespace trine::coroutine {
 /// Rules: no two lists are locked at once; nobody's attempt runs with a list locked; a wake that an attempt makes does not
 /// nest but lengthens the work of the outermost one; after a sleeper was delivered or put back nothing of it is touched.
 ///
-/// `P` says what the table is made of: `Os` (as for Blocking), `bucket_bits`, `address(word)`, by which words are told
-/// apart, `batch()`, the calling thread's work in progress, and `delivered()`, which is called when such work is done.
+/// `P` says what the table is made of: `Os` (as for Blocking), `Gate`, a lock of a few instructions whose unlock() is told what
+/// lock() said, `bucket_bits`, `address(word)`, by which words are told apart, `batch()`, the calling thread's work in progress,
+/// `deliver(sleeper)`, which calls that, and `delivered()`, which is called when such work is done.
 template <class P>
 class WaitTable {
  public:
@@ -38,14 +38,14 @@ class WaitTable {
   struct Node {
     // The word whose list the node is in; nullptr: in none. Written with the list locked.
     typename Os::template Atomic<Word*> word{nullptr};
-    Node* next = nullptr;
-    Node* previous = nullptr;
-    Node* next_head = nullptr;
-    Sleeper* sleeper = nullptr;
+    Node* next;  // these three: while it is in a list
+    Node* previous;
+    Node* next_head;
+    Sleeper* sleeper;
     // Where the owner last said that it sleeps. Not a Sleep: g++ copies what has a size of 13 bytes in two parts that overlap,
     // and the processor then waits for the stores of which it was just made.
     Word* where = nullptr;
-    std::uint32_t value = 0;
+    std::uint32_t value;
 
     void sleep_on(const Sleep<Word>& sleep) noexcept {
       where = sleep.word;
@@ -88,7 +88,7 @@ class WaitTable {
       return (state_.fetch_or(owned | again, std::memory_order_acq_rel) & owned) == 0;
     }
 
-    Sleeper* after_ = nullptr;  // in a Batch
+    Sleeper* after_;  // in a Batch
 
    protected:
     // Last, so that what derives from this can use the rest of the eight bytes.
@@ -100,10 +100,10 @@ class WaitTable {
   /// What one call of wake() has to do.
   struct Batch {
     Sleeper* first = nullptr;  // to be tried, in order
-    Sleeper* last = nullptr;
+    Sleeper* last;
     Sleeper* vain = nullptr;  // tried in vain, the latest first
     Sleeper* over = nullptr;  // to be delivered, in order
-    Sleeper* over_last = nullptr;
+    Sleeper* over_last;
 
     void append(Sleeper& sleeper) noexcept { push(first, last, sleeper); }
     void finish(Sleeper& sleeper) noexcept { push(over, over_last, sleeper); }
@@ -129,21 +129,14 @@ class WaitTable {
 
   /// Puts a node, which is in no list, into that of the word where it sleeps, if the word still holds its value. The waker
   /// changed the word before it locked the list: it finds the node, or the comparison finds the change.
-  Placed enqueue(Node& node, bool front, bool check_call_off, const Sleeper& sleeper) noexcept {
+  [[gnu::always_inline]] Placed enqueue(Node& node, bool front, bool check_call_off, const Sleeper& sleeper) noexcept {
+    if (check_call_off) [[unlikely]]
+      return enqueue_unless_called_off(node, front, sleeper);
     Bucket& bucket = bucket_of(node.where);
     const Hold hold(bucket);
-    if (node.where->load(std::memory_order_relaxed) != node.value) return Placed::changed;
-    Node** const at = bucket.find(node.where);
-    bucket.link(at, node, front);
-    if (!check_call_off) {
-      node.word.store(node.where, std::memory_order_relaxed);
-      return Placed::asleep;
-    }
-    // Sequentially consistent, both: who calls off sets the bit and then looks for the node; one of the two sees the other.
-    node.word.store(node.where, std::memory_order_seq_cst);
-    if ((sleeper.state_.load(std::memory_order_seq_cst) & Sleeper::calling_off) == 0) return Placed::asleep;
-    bucket.unlink(bucket.find(node.where), node);
-    return Placed::called_off;
+    if (!bucket.insert(node, front)) return Placed::changed;
+    node.word.store(node.where, std::memory_order_relaxed);
+    return Placed::asleep;
   }
 
   /// Takes a node out of its list: false if it was in none, or somebody else was faster.
@@ -165,27 +158,53 @@ class WaitTable {
 
   /// Wakes up to `count` of those who sleep on the word, the longest asleep first: tries for each, and delivers those whose
   /// wait is over. Uses the word's address alone.
-  void wake(Word& word, std::uint32_t count) noexcept {
-    if (Batch* const outer = P::batch()) {
-      take(word, count, *outer);
-      return;
+  [[gnu::noinline]] void wake(Word& word, std::uint32_t count) noexcept {
+    if (P::batch() != nullptr) return wake_several(word, count);
+    Sleeper* only = nullptr;
+    {
+      Bucket& bucket = bucket_of(&word);
+      const Hold hold(bucket);
+      Node** const at = bucket.find(&word);
+      Node* const node = *at;
+      if (node == nullptr) return;
+      if ((count == 1 || node->next == node) && node->sleeper->claim()) {
+        only = node->sleeper;
+        bucket.unlink(at, *node);
+      }
     }
+    if (only == nullptr) return wake_several(word, count);
     Batch batch;
-    take(word, count, batch);
-    if (batch.first != nullptr) work(batch);
+    P::batch() = &batch;
+    if (!only->rouse()) {
+      batch.fail(*only);
+    } else if (batch.first != nullptr) {
+      batch.finish(*only);
+    } else {
+      P::batch() = nullptr;
+      P::deliver(*only);
+      return P::delivered();
+    }
+    work(batch);
   }
 
  private:
   static constexpr std::size_t bucket_bits = P::bucket_bits;
 
   struct alignas(64) Bucket {
-    typename Blocking<Os>::ShortLock gate;
+    typename P::Gate gate;
     Node* heads = nullptr;
 
     Node** find(const Word* word) noexcept {
       Node** at = &heads;
       while (*at != nullptr && (*at)->word.load(std::memory_order_relaxed) != word) at = &(*at)->next_head;
       return at;
+    }
+
+    // false: the word has changed.
+    bool insert(Node& node, bool front) noexcept {
+      if (node.where->load(std::memory_order_relaxed) != node.value) return false;
+      link(find(node.where), node, front);
+      return true;
     }
 
     // `at`: what find() said of the node's word.
@@ -224,18 +243,39 @@ class WaitTable {
 
   class Hold {
    public:
-    explicit Hold(Bucket& bucket) noexcept : bucket_(bucket) { bucket_.gate.lock(); }
+    [[gnu::always_inline]] explicit Hold(Bucket& bucket) noexcept : bucket_(bucket), locked_(bucket.gate.lock()) {}
     Hold(const Hold&) = delete;
     Hold& operator=(const Hold&) = delete;
-    ~Hold() { bucket_.gate.unlock(); }
+    [[gnu::always_inline]] ~Hold() { bucket_.gate.unlock(locked_); }
 
    private:
     Bucket& bucket_;
+    const bool locked_;  // what lock() said
   };
+
+  [[gnu::noinline]] Placed enqueue_unless_called_off(Node& node, bool front, const Sleeper& sleeper) noexcept {
+    Bucket& bucket = bucket_of(node.where);
+    const Hold hold(bucket);
+    if (!bucket.insert(node, front)) return Placed::changed;
+    // Sequentially consistent, both: who calls off sets the bit and then looks for the node; one of the two sees the other.
+    node.word.store(node.where, std::memory_order_seq_cst);
+    if ((sleeper.state_.load(std::memory_order_seq_cst) & Sleeper::calling_off) == 0) return Placed::asleep;
+    bucket.unlink(bucket.find(node.where), node);
+    return Placed::called_off;
+  }
 
   Bucket& bucket_of(const Word* word) noexcept {
     constexpr std::uint64_t golden = 0x9E3779B97F4A7C15;  // 2^64 divided by the golden ratio
     return buckets_[(P::address(*word) >> 2) * golden >> (64 - bucket_bits)];
+  }
+
+  [[gnu::noinline]] void wake_several(Word& word, std::uint32_t count) noexcept {
+    if (Batch* const outer = P::batch()) return take(word, count, *outer);
+    Batch batch;
+    take(word, count, batch);
+    if (batch.first == nullptr) return;
+    P::batch() = &batch;
+    work(batch);
   }
 
   void take(Word& word, std::uint32_t count, Batch& batch) noexcept {
@@ -260,8 +300,7 @@ class WaitTable {
     }
   }
 
-  void work(Batch& batch) noexcept {
-    P::batch() = &batch;
+  [[gnu::noinline]] void work(Batch& batch) noexcept {
     while (batch.first != nullptr || batch.vain != nullptr) {
       if (Sleeper* const sleeper = Batch::take(batch.first)) {
         if (sleeper->rouse()) {
@@ -275,7 +314,7 @@ class WaitTable {
       }
     }
     P::batch() = nullptr;
-    while (Sleeper* const sleeper = Batch::take(batch.over)) sleeper->deliver();
+    while (Sleeper* const sleeper = Batch::take(batch.over)) P::deliver(*sleeper);
     P::delivered();
   }
 

@@ -64,24 +64,31 @@ class Remembering : public Table::Sleeper {
 class Waiting : public Remembering, private Ready {
  public:
   /// Puts the coroutine to sleep: false if the wait was over before that. Where it was true, this may be gone.
-  bool start(std::coroutine_handle<> coroutine, Resumer* resumer);
+  bool start(std::coroutine_handle<> coroutine, Resumer* resumer) { return start_as(*this, coroutine, resumer); }
 
   /// For those who have a limit: it has come.
   virtual void call_off() noexcept = 0;
 
-  void set_limit(const Until& until);
+  [[gnu::always_inline]] void set_limit(const Until& until) {
+    if (!until.never()) [[unlikely]]
+      limit_by(until);
+  }
 
   /// The last touch of who gives the coroutine to an executor. Release: pairs with the acquire of who destroys it.
   void hand_over() noexcept { this->state_.fetch_or(this->handed_over, std::memory_order_release); }
 
  protected:
+  /// start() for a W that this is: the compiler sees which functions it calls.
+  template <class W>
+  static bool start_as(W& self, std::coroutine_handle<> coroutine, Resumer* resumer);
+
   Waiting() noexcept;
   ~Waiting();
 
   // With the sleeper owned, in the coroutine's own context:
   /// The limit has come: tries for the last time, gives up, or finds that it can't yet and sleeps on; then false.
   virtual bool leave() noexcept = 0;
-  /// It is over: takes the rest out of the table.
+  /// It is over: takes the rest out of the table. Called if it may be in several lists.
   virtual void tidy() noexcept {}
   /// Becomes the owner, if the sleeper is in the table.
   virtual bool seize() noexcept = 0;
@@ -89,9 +96,14 @@ class Waiting : public Remembering, private Ready {
   virtual void give_all_up() noexcept = 0;
 
   void deliver() noexcept final;
+  void deliver_without_scheduler() noexcept;
 
   // For the destructors of the kinds: takes the wait out of wherever it is.
-  void abandon() noexcept;
+  void abandon() noexcept {
+    if (suspended_) [[unlikely]]
+      leave_where_it_is();
+  }
+  void leave_where_it_is() noexcept;
 
   std::unique_ptr<Limit> limit_;
   std::exception_ptr failure_;
@@ -104,6 +116,10 @@ class Waiting : public Remembering, private Ready {
 
  private:
   friend class Limit;
+  friend Everywhere;
+  void limit_by(const Until& until);
+  void arm();
+  void drop_limit() noexcept;
   static void step(Ready& item);
   bool give_way();
   void resume();
@@ -112,10 +128,10 @@ class Waiting : public Remembering, private Ready {
 
   std::coroutine_handle<> coroutine_;
   union {
-    Scheduler* scheduler_ = nullptr;
+    Scheduler* scheduler_;
     Resumer* resumer_;
   };
-  Root* root_ = nullptr;
+  Root* root_;  // this and the two before it: once it has begun
 };
 
 /// What may end a wait early: its own limit, and the end that somebody wants its task to come to.
@@ -156,50 +172,63 @@ class Limit final : private Timer {
 };
 
 inline Waiting::Waiting() noexcept : Ready(step) {}
-inline Waiting::~Waiting() = default;
+// It has no limit any more, but where the coroutine was destroyed before it began to wait.
+[[gnu::always_inline]] inline Waiting::~Waiting() {
+  if (limit_ != nullptr) [[unlikely]]
+    drop_limit();
+}
 
-inline void Waiting::set_limit(const Until& until) {
-  if (until.never()) return;
+[[gnu::noinline, gnu::cold]] inline void Waiting::limit_by(const Until& until) {
   tries_once_ = until.passed();
   if (!tries_once_) limit_ = std::make_unique<Limit>(*this, until);
 }
 
-inline void Waiting::disarm() noexcept {
-  limit_.reset();
+[[gnu::noinline, gnu::cold]] inline void Waiting::drop_limit() noexcept { limit_.reset(); }
+
+[[gnu::always_inline]] inline void Waiting::disarm() noexcept {
+  if (limit_ != nullptr) [[unlikely]]
+    drop_limit();
   this->may_be_called_off_ = false;
 }
 
-inline bool Waiting::start(std::coroutine_handle<> coroutine, Resumer* resumer) {
-  const Here& at = here();
-  coroutine_ = coroutine;
-  by_resumer_ = resumer != nullptr;
-  if (by_resumer_) {
-    resumer_ = resumer;
-  } else {
-    scheduler_ = at.scheduler;
-  }
-  root_ = at.root;
+// What may end it early. It may be called off from here on.
+[[gnu::noinline, gnu::cold]] inline void Waiting::arm() {
   const bool cancellable = !shielded_ && root_ != nullptr && root_->cancel().stop_possible();
-  if (limit_ != nullptr || cancellable) [[unlikely]] {
-    if (limit_ == nullptr) limit_ = std::make_unique<Limit>(*this, Until());
-    this->may_be_called_off_ = true;
-    limit_->arm(scheduler(), cancellable ? root_->cancel() : std::stop_token());
+  if (limit_ == nullptr && !cancellable) return;
+  if (limit_ == nullptr) limit_ = std::make_unique<Limit>(*this, Until());
+  this->may_be_called_off_ = true;
+  limit_->arm(scheduler(), cancellable ? root_->cancel() : std::stop_token());
+}
+
+template <class W>
+[[gnu::always_inline]] inline bool Waiting::start_as(W& self, std::coroutine_handle<> coroutine, Resumer* resumer) {
+  Waiting& wait = self;
+  const Here& at = here();
+  wait.coroutine_ = coroutine;
+  wait.root_ = at.root;
+  wait.suspended_ = true;
+  if (resumer == nullptr) [[likely]] {
+    wait.scheduler_ = at.scheduler;
+  } else {
+    wait.resumer_ = resumer;
+    wait.by_resumer_ = true;
   }
-  suspended_ = true;
-  if (tries_once_) [[unlikely]]
-    return give_way();
+  if (wait.limit_ != nullptr || (at.root != nullptr && at.root->cancel().stop_possible())) [[unlikely]]
+    wait.arm();
+  if (wait.tries_once_) [[unlikely]]
+    return wait.give_way();
   for (;;) {
-    if (rouse()) {
-      suspended_ = false;
-      disarm();
-      tidy();
+    if (self.rouse()) {
+      wait.suspended_ = false;
+      wait.disarm();
+      self.tidy();
       return false;
     }
-    switch (settle(table(), false)) {
-      case Table::Placed::asleep:
+    switch (self.settle(table(), false)) {
+      [[likely]] case Table::Placed::asleep:
         return true;
       case Table::Placed::called_off:
-        deliver();
+        static_cast<Table::Sleeper&>(wait).deliver();
         return true;
       case Table::Placed::changed:
         break;
@@ -208,7 +237,7 @@ inline bool Waiting::start(std::coroutine_handle<> coroutine, Resumer* resumer) 
 }
 
 // The limit has come already: the others run before the last try, so that one who tries again and again lets them.
-inline bool Waiting::give_way() {
+[[gnu::noinline, gnu::cold]] inline bool Waiting::give_way() {
   if (scheduler() != nullptr) {
     deliver();
     return true;
@@ -222,9 +251,13 @@ inline bool Waiting::give_way() {
 
 // After the item was posted, or the coroutine resumed, this may be gone.
 inline void Waiting::deliver() noexcept {
-  if (Scheduler* const posted = scheduler()) {
-    post_to(*posted, *this);
-  } else if (!over_) {
+  if (Scheduler* const posted = scheduler()) [[likely]]
+    return post_to(*posted, *this);
+  deliver_without_scheduler();
+}
+
+[[gnu::noinline]] inline void Waiting::deliver_without_scheduler() noexcept {
+  if (!over_) {
     post_to(timekeeper(), *this);
   } else if (by_resumer_) {
     step(*this);
@@ -235,13 +268,15 @@ inline void Waiting::deliver() noexcept {
   }
 }
 
+inline void Everywhere::deliver(Table::Sleeper& sleeper) noexcept { static_cast<Waiting&>(sleeper).Waiting::deliver(); }
+
 inline void Waiting::step(Ready& item) {
   Waiting& self = static_cast<Waiting&>(item);
   Here& at = here();
   Root* const outer = std::exchange(at.root, self.root_);
   if (self.over_ || self.leave()) {
     self.disarm();
-    self.tidy();
+    if (self.several_) self.tidy();
     self.resume();
   }
   at.root = outer;
@@ -255,8 +290,7 @@ inline void Waiting::resume() {
   drive(coroutine_);
 }
 
-inline void Waiting::abandon() noexcept {
-  if (!suspended_) return;
+[[gnu::noinline]] inline void Waiting::leave_where_it_is() noexcept {
   for (;;) {
     if (seize()) break;
     // Somebody tries for it at this moment, or it was handed to the scheduler.
