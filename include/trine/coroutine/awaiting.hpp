@@ -74,7 +74,7 @@ class [[nodiscard]] Awaiting {
   Awaiting(const Awaiting&) = delete;
   Awaiting& operator=(const Awaiting&) = delete;
 
-  ~Awaiting() {
+  [[gnu::always_inline]] ~Awaiting() {
     if (!awaited_) [[unlikely]]
       forgotten();
     if (stage_ == Stage::taken) return;
@@ -93,12 +93,13 @@ class [[nodiscard]] Awaiting {
   }
 
   template <class P>
-  bool await_suspend(std::coroutine_handle<P> coroutine) {
-    if (stage_ == Stage::done) return let_others_run(coroutine);
+  [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<P> coroutine) {
+    if (stage_ == Stage::done) [[unlikely]]
+      return let_others_run(coroutine);
     return pending().suspend(coroutine, nullptr, coroutine::Driven<P>);
   }
 
-  R await_resume() {
+  [[gnu::always_inline]] R await_resume() {
     if (stage_ <= Stage::hopping) [[likely]]
       return std::move(done_.value);
     if (stage_ == Stage::outside) [[unlikely]]
@@ -115,8 +116,8 @@ class [[nodiscard]] Awaiting {
   }
 
  private:
-  // It is done, it is done and lets others run; or what waits for the result is in here, or on the heap; or was in here, and the
-  // result was taken.
+  // It is done, it is done and lets others run; or what waits for the result is in here, or on the heap; or it was in here, and
+  // the result was taken.
   enum class Stage : std::uint8_t { done, hopping, inside, outside, taken };
 
   // What a wait takes beside its operation, and room for the operations of the primitives; others are allocated.

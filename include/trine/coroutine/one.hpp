@@ -89,9 +89,12 @@ class One final : public Pending<typename O::Result>, private Waiting {
     return operation_.result();
   }
 
+  // The limit has gone before the coroutine went on. But for a failure only the operation is left to be destroyed.
   R finish() override {
-    const Finished<One> at_the_end(*this);
-    return One::take();
+    if (failure_) [[unlikely]]
+      return Pending<R>::finish();
+    const Finished<O> at_the_end(operation_);
+    return operation_.result();
   }
 
  private:

@@ -57,12 +57,12 @@ template <class A>
 struct Where {
   A& awaiter;
 
-  bool await_ready() { return awaiter.await_ready(); }
+  [[gnu::always_inline]] bool await_ready() { return awaiter.await_ready(); }
   template <class P>
-  auto await_suspend(std::coroutine_handle<P> coroutine) {
+  [[gnu::always_inline]] auto await_suspend(std::coroutine_handle<P> coroutine) {
     return awaiter.await_suspend(coroutine);
   }
-  decltype(auto) await_resume() { return awaiter.await_resume(); }
+  [[gnu::always_inline]] decltype(auto) await_resume() { return awaiter.await_resume(); }
 };
 
 /// A task that a coroutine of another kind awaits: nobody drives that, so the task begins a line of its own.

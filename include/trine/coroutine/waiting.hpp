@@ -250,7 +250,7 @@ template <class W>
 }
 
 // After the item was posted, or the coroutine resumed, this may be gone.
-inline void Waiting::deliver() noexcept {
+[[gnu::always_inline]] inline void Waiting::deliver() noexcept {
   if (Scheduler* const posted = scheduler()) [[likely]]
     return post_to(*posted, *this);
   deliver_without_scheduler();
@@ -268,15 +268,17 @@ inline void Waiting::deliver() noexcept {
   }
 }
 
-inline void Everywhere::deliver(Table::Sleeper& sleeper) noexcept { static_cast<Waiting&>(sleeper).Waiting::deliver(); }
+[[gnu::always_inline]] inline void Everywhere::deliver(Table::Sleeper& sleeper) noexcept { static_cast<Waiting&>(sleeper).Waiting::deliver(); }
 
 inline void Waiting::step(Ready& item) {
   Waiting& self = static_cast<Waiting&>(item);
   Here& at = here();
   Root* const outer = std::exchange(at.root, self.root_);
   if (self.over_ || self.leave()) {
-    self.disarm();
-    if (self.several_) self.tidy();
+    if (self.limit_ != nullptr) [[unlikely]]
+      self.drop_limit();
+    if (self.several_) [[unlikely]]
+      self.tidy();
     self.resume();
   }
   at.root = outer;
