@@ -250,6 +250,59 @@ TEST_P(Destroyed, InASelect) {
   of_threads.set();
 }
 
+// Served, and not resumed yet: what it chose it took, and for the others it is gone, with a wake that it may have had of theirs.
+TEST_P(Destroyed, AfterASelectWasServed) {
+  Event<B> event;
+  trine::Semaphore<B> slots(0);
+  std::atomic<int> resumed{0};
+  std::atomic<int> waiting{0};
+  {
+    Scheduler scheduler(GetParam());
+    const auto chooser = [&]() -> Task<void, B> {
+      ++waiting;
+      co_await trine::select(event.wait_op(), slots.permit_op());
+      ++resumed;
+    };
+    const auto last = [&]() -> Task<void, B> {
+      while (waiting < 3) co_await scheduler.hop();
+      for (int i = 0; i < 3; ++i) co_await scheduler.sleep(1ms);
+      scheduler.stop();
+    };
+    for (int i = 0; i < 3; ++i) scheduler.spawn(chooser());
+    scheduler.spawn(last());
+    scheduler.run();
+    event.set();  // nobody runs the scheduler
+  }
+  EXPECT_EQ(resumed, 0);
+  slots.release(4);
+  EXPECT_EQ(slots.value(), 4);
+}
+
+// One that was served by something else lets the next go, whether or not its scheduler ever runs again.
+TEST_P(Destroyed, OneThatIsNotResumedKeepsNobodyFromAPermit) {
+  Event<B> event;
+  trine::Semaphore<B> slots(0);
+  Scheduler stopped(GetParam());
+  const auto chooser = [&]() -> Task<void, B> {
+    co_await trine::select(event.wait_op(), slots.permit_op());
+  };
+  const auto last = [&]() -> Task<void, B> {
+    for (int i = 0; i < 3; ++i) co_await stopped.sleep(1ms);
+    stopped.stop();
+  };
+  stopped.spawn(chooser());
+  stopped.spawn(last());
+  stopped.run();
+  const auto waits = [&]() -> Task<bool, B> { co_return co_await slots.acquire(10s); };
+  const auto gives = [&]() -> Task<void, B> {
+    event.set();
+    slots.release();
+    co_return;
+  };
+  const auto both = [&]() -> Task<bool, B> { co_return std::get<0>(co_await trine::gather(waits(), gives())); };
+  EXPECT_TRUE(trine::run(both()));
+}
+
 TEST_P(Destroyed, WhereTheyWatch) {
   Event<> event;
   trine::Semaphore<> slots(0);

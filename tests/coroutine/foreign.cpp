@@ -212,6 +212,35 @@ TEST(Destroyed, OneThatWaitsIsTakenOffTheList) {
   EXPECT_EQ(passed, 1);
 }
 
+// Of two that the same call woke, the one that goes on first destroys the other.
+TEST(Destroyed, ByAnotherThatWasWokenWithIt) {
+  for (const bool choosing : {false, true}) {
+    Event<B> event;
+    Event<B> never;
+    int passed = 0;
+    std::optional<Foreign> second;
+    std::optional<Foreign> third;
+    const auto destroys = [&]() -> Foreign {
+      co_await event.wait();
+      second.reset();
+    };
+    const auto waits = [&]() -> Foreign {
+      if (choosing) {
+        co_await trine::select(never.wait_op(), event.wait_op());
+      } else {
+        co_await event.wait();
+      }
+      ++passed;
+    };
+    const Foreign first = destroys();
+    second.emplace(waits());
+    third.emplace(waits());
+    event.set();
+    EXPECT_EQ(passed, 1) << "the third, and not the second";
+    never.set();
+  }
+}
+
 TEST(Destroyed, LeavesEveryKindOfList) {
   Lock<B> lock;
   Queue<int, B> queue(1);

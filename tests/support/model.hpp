@@ -52,8 +52,9 @@ enum class Op {
   fetch_or,
   fetch_and,
   wake,
-  fence,  // the one in all threads
-  rouse,  // by a stop request
+  take_out,  // of a list
+  fence,     // the one in all threads
+  rouse,     // by a stop request
 };
 
 /// What is wrong with an algorithm: each operation `op` that a function makes whose name and file these are does something

@@ -150,12 +150,6 @@ class WaitTable {
     return true;
   }
 
-  /// Whether the word still holds the value on which the node, which is in its list, sleeps.
-  bool unchanged(const Node& node) noexcept {
-    const Hold hold(bucket_of(node.where));
-    return node.where->load(std::memory_order_relaxed) == node.value;
-  }
-
   /// Wakes up to `count` of those who sleep on the word, the longest asleep first: tries for each, and delivers those whose
   /// wait is over. Uses the word's address alone.
   [[gnu::noinline]] void wake(Word& word, std::uint32_t count) noexcept {

@@ -122,6 +122,7 @@ class Waiting : public Remembering, private Ready {
   void drop_limit() noexcept;
   static void step(Ready& item);
   bool give_way();
+  bool take_back_from_this_thread() noexcept;
   void resume();
   // The one on which it suspended, if that is to resume it.
   [[nodiscard]] Scheduler* scheduler() const noexcept { return by_resumer_ ? nullptr : scheduler_; }
@@ -292,17 +293,30 @@ inline void Waiting::resume() {
   drive(coroutine_);
 }
 
+// One that nobody else resumes, by another that the same call woke.
+inline bool Waiting::take_back_from_this_thread() noexcept {
+  Here& at = here();
+  Ready* before = nullptr;
+  for (Ready* orphan = at.orphans; orphan != nullptr; before = std::exchange(orphan, orphan->next)) {
+    if (orphan != this) continue;
+    (before != nullptr ? before->next : at.orphans) = orphan->next;
+    if (at.last_orphan == this) at.last_orphan = before;
+    return true;
+  }
+  return false;
+}
+
 [[gnu::noinline]] inline void Waiting::leave_where_it_is() noexcept {
   for (;;) {
     if (seize()) break;
     // Somebody tries for it at this moment, or it was handed to the scheduler.
-    if (scheduler() != nullptr && take_back_from(*scheduler(), *this)) break;
-    if ((this->state_.load(std::memory_order_acquire) & this->handed_over) != 0) break;
+    if (scheduler() != nullptr ? take_back_from(*scheduler(), *this) : take_back_from_this_thread()) break;
+    if ((this->state_.load(std::memory_order_acquire) & this->handed_over) != 0) return;
     std::this_thread::yield();
   }
   limit_.reset();
   suspended_ = false;
-  if (!over_) give_all_up();
+  over_ ? tidy() : give_all_up();
 }
 
 /// Puts a coroutine at the end of a scheduler's line.
