@@ -28,6 +28,7 @@ struct ChildReport {
 
   typename B::Owned alive;  // owned by the child while it runs, so that its end is noticed
   typename B::template Atomic<std::uint32_t> failed{0};
+  typename B::template Atomic<std::uint32_t> ended{0};  // its exit code plus one, when it has come to its end
   char type[200] = {};
   char text[most_text] = {};
 
@@ -59,7 +60,15 @@ struct ChildReport {
       fail("", "something that is not a std::exception was thrown");
     }
     std::cout.flush();
+    // Release: pairs with the acquire of the parent, to whom all that it did is visible when it is said to have ended.
+    ended.store(static_cast<std::uint32_t>(code & 0xFF) + 1, std::memory_order_release);
     return code;
+  }
+
+  /// What the child said of its exit code.
+  [[nodiscard]] int exit_code() const noexcept {
+    const std::uint32_t said = ended.load(std::memory_order_acquire);
+    return said == 0 ? EXIT_FAILURE : static_cast<int>(said - 1);
   }
 };
 
@@ -88,8 +97,12 @@ class ReportingChild {
   [[nodiscard]] typename B::Child& system() noexcept { return child_; }
   [[nodiscard]] const typename B::Child& system() const noexcept { return child_; }
 
-  /// Its exit code, or the negative number of the signal that ended it; nothing while it runs.
-  std::optional<int> ended() { return child_.ended(); }
+  /// Its exit code, or the negative number of the signal that ended it; nothing while it runs. Where the system doesn't know,
+  /// what it said itself, and EXIT_FAILURE if it came to no end of its own.
+  std::optional<int> ended() {
+    const std::optional<int> code = child_.ended();
+    return code && child_.forgotten() ? report().exit_code() : code;
+  }
 
   /// Where to sleep until it has ended: on the word that says whether it is alive, and which its end changes. `soon`: it is on
   /// its way out, and no word will tell when it has ended.

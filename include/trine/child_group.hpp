@@ -8,6 +8,7 @@
 #include <functional>
 #include <list>
 #include <optional>
+#include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <tuple>
@@ -30,6 +31,7 @@ class TaskGroup;
 /// copy of all that is not in shared memory. What leaves a function as an exception comes out of join() as a RemoteError with
 /// its type and text; a child that was killed as WorkerDied. Either asks the others to stop. In a child, stop_token() starts a
 /// thread that watches for that. A function may spawn others, which its process waits for. One thread spawns and joins.
+/// In a process that was forked otherwise, the group of its parent throws std::logic_error, and its destructor does nothing.
 template <class B>
   requires requires { typename B::Child; }
 class TaskGroup<B> {
@@ -41,6 +43,7 @@ class TaskGroup<B> {
   TaskGroup& operator=(const TaskGroup&) = delete;
 
   ~TaskGroup() {
+    if (!is_mine()) return;
     try {
       join();
     } catch (const std::exception& e) {
@@ -51,6 +54,8 @@ class TaskGroup<B> {
   /// Starts `function(arguments...)` in a child. Throws std::system_error, and starts nothing, if the system has no more to give.
   template <class F, class... A>
   void spawn(F&& function, A&&... arguments) {
+    require_mine();
+    ended_.clear();
     std::tuple<std::unwrap_ref_decay_t<A>...> with(std::forward<A>(arguments)...);
     Children started;
     started.emplace_back().fork([&](auto& report) { return run_as_child(report, function, with); });
@@ -92,6 +97,8 @@ class TaskGroup<B> {
   template <class F, class Arguments>
   int run_as_child(ChildReport<B>& report, F& function, Arguments& arguments) noexcept {
     in_child_ = true;
+    maker_ = B::Child::this_process();
+    failure_ = nullptr;
     (void)std::exchange(children_, {}).size();
     return report.guard([&] {
       perform(function, std::move(arguments));
@@ -100,13 +107,21 @@ class TaskGroup<B> {
     });
   }
 
-  // Lets go of the children that have ended.
+  [[nodiscard]] bool is_mine() const noexcept { return maker_ == B::Child::this_process(); }
+  void require_mine() const {
+    if (!is_mine()) throw std::logic_error("trine: TaskGroup: it is of the process from which the calling one was forked");
+  }
+
+  // Puts the children that have ended aside. Their memory has to stay: one who waits may be looking at a word in it.
   void reap() {
-    children_.remove_if([this](ReportingChild<B>& child) {
-      const std::optional<int> code = child.ended();
-      if (code) note(child.report(), *code);
-      return code.has_value();
-    });
+    require_mine();
+    for (auto next = children_.begin(); next != children_.end();) {
+      const auto child = next++;
+      const std::optional<int> code = child->ended();
+      if (!code) continue;
+      ended_.splice(ended_.end(), children_, child);
+      note(child->report(), *code);
+    }
   }
 
   void note(const ChildReport<B>& report, int code) {
@@ -124,9 +139,11 @@ class TaskGroup<B> {
   }
 
   Children children_;
+  Children ended_;  // until nobody waits any more
   Event<B> stopping_;
   std::stop_source stop_;
   std::exception_ptr failure_;
+  int maker_ = B::Child::this_process();  // whose children they are
   bool in_child_ = false;
   bool watching_ = false;
 };
@@ -153,6 +170,7 @@ class TaskGroup<B>::JoinOperation : public OperationOf<bool, B> {
   }
 
   bool result() {
+    group_->ended_.clear();
     const bool done = group_->children_.empty();
     if (done && group_->failure_) std::rethrow_exception(std::exchange(group_->failure_, nullptr));
     return done;

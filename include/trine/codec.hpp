@@ -22,6 +22,7 @@
 #include <cereal/types/variant.hpp>
 #include <cereal/types/vector.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -51,8 +52,17 @@ class CodecOutput : public cereal::OutputArchive<CodecOutput, cereal::AllowEmpty
     if (size != 0) std::memcpy(bytes_.data() + before, data, size);
   }
 
+  /// A container of so many elements follows.
+  void expect(std::size_t elements) noexcept { least_ = std::max(least_, bytes_.size() + elements); }
+
+  /// At the end. Throws if a container could not be read again: its elements take no bytes.
+  void require_expected() const {
+    if (bytes_.size() < least_) throw Error("trine: an item has a container whose elements take no bytes: it can't be encoded");
+  }
+
  private:
   std::vector<std::byte>& bytes_;
+  std::size_t least_ = 0;
 };
 
 /// Reads bytes that another process wrote; an archive for cereal. No length that it reads is believed: before anything is
@@ -100,6 +110,7 @@ void CEREAL_SERIALIZE_FUNCTION_NAME(Archive& archive, cereal::NameValuePair<T>& 
 template <class T>
 void CEREAL_SAVE_FUNCTION_NAME(CodecOutput& archive, const cereal::SizeTag<T>& size) {
   archive(static_cast<std::uint64_t>(size.size));
+  archive.expect(static_cast<std::size_t>(size.size));
 }
 template <class T>
 void CEREAL_LOAD_FUNCTION_NAME(CodecInput& archive, cereal::SizeTag<T>& size) {
@@ -129,6 +140,7 @@ struct Codec {
     } else {
       CodecOutput output(bytes);
       output(value);
+      output.require_expected();
     }
     return bytes;
   }

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -58,7 +59,8 @@ inline constexpr Spawn spawn;
 /// says true within moments, and exit_code() is the negative number of the signal.
 /// Lifetime: the destructor waits for the child; that of a daemon sends SIGTERM, and SIGKILL to one that has not ended a second
 /// later. A Process that comes into a child by fork is no more than a copy of its name and number: join() throws
-/// std::logic_error there, and the destructor does nothing. Movable; may be used by several threads at once, but for moves.
+/// std::logic_error there, and the destructor does nothing. Movable; of one that was moved from every member throws
+/// std::logic_error. May be used by several threads at once, but for moves.
 class Process {
  public:
   template <class Method = start_method::Fork>
@@ -111,18 +113,18 @@ class Process {
   [[nodiscard]] bool is_alive() const { return !exit_code().has_value(); }
 
   /// Nothing while it runs; then its exit code, or the negative number of the signal that killed it.
-  [[nodiscard]] std::optional<int> exit_code() const { return state_->ended(); }
+  [[nodiscard]] std::optional<int> exit_code() const { return state().ended(); }
 
-  [[nodiscard]] int pid() const noexcept { return state_->information.pid; }
-  [[nodiscard]] const std::string& name() const noexcept { return state_->information.name; }
-  [[nodiscard]] bool daemon() const noexcept { return state_->information.daemon; }
+  [[nodiscard]] int pid() const { return state().information.pid; }
+  [[nodiscard]] const std::string& name() const { return state().information.name; }
+  [[nodiscard]] bool daemon() const { return state().information.daemon; }
 
   /// Sends SIGTERM, or SIGKILL, unless it has ended. Does not wait. What it held is as after any death.
-  void terminate() const { state_->child.system().terminate(); }
-  void kill() const { state_->child.system().kill(); }
+  void terminate() const { state().child.system().terminate(); }
+  void kill() const { state().child.system().kill(); }
 
   /// A file descriptor that can be read when the child has ended, for poll() and the like; it is valid as long as this object.
-  [[nodiscard]] int sentinel() const { return state_->child.system().sentinel(); }
+  [[nodiscard]] int sentinel() const { return state().child.system().sentinel(); }
 
  private:
   struct State : RunningProcess {
@@ -137,6 +139,11 @@ class Process {
       return code;
     }
   };
+
+  [[nodiscard]] State& state() const {
+    if (state_ == nullptr) throw std::logic_error("trine: Process: it was moved from");
+    return *state_;
+  }
 
   template <class Method>
   static std::unique_ptr<State> described(Options<Method>& options) {
@@ -200,7 +207,7 @@ class Process::JoinOperation : public OperationOf<bool, processes> {
   bool ended_ = false;
 };
 
-inline Process::JoinOperation Process::join_op() { return JoinOperation(*state_); }
+inline Process::JoinOperation Process::join_op() { return JoinOperation(state()); }
 inline bool Process::join(const Until& until) { return processes::run(join_op(), until); }
 
 /// The calling process.

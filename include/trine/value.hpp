@@ -20,24 +20,68 @@
 namespace trine {
 
 /// The value that a Value has: two copies, of which `current` says the valid one, so that a change of it is one store: who dies
-/// before that has changed nothing. Used with the lock held.
+/// before that has changed nothing. Used with the lock held. That is recursive: what a function does with the value that it was
+/// called with is part of the call.
 template <class T, class B, bool Copied = std::is_trivially_copyable_v<T>>
 class ValueSlots {
  public:
   explicit ValueSlots(const T& initial) { slots_[0].write() = initial; }
 
-  T read() const { return slots_[now()].read(); }
-  T& in_place() { return slots_[now()].write(); }
+  T read() const {
+    const InUse* const outer = InUse::of(*this);
+    return outer != nullptr ? outer->value : slots_[now()].read();
+  }
+
+  template <class F>
+  decltype(auto) use(F& function) {
+    if (const InUse* const outer = InUse::of(*this)) return std::invoke(function, outer->value);
+    const InUse in_use(*this, slots_[now()].write());
+    return std::invoke(function, in_use.value);
+  }
 
   template <class F>
   decltype(auto) change(F& function) {
+    if (const InUse* const outer = InUse::of(*this)) return change_within(outer->value, function);
     const Publish publish{*this, 1 - now()};
     T& copy = slots_[publish.slot].write();
     copy = slots_[now()].read();
+    const InUse in_use(*this, copy);
     return std::invoke(function, copy);
   }
 
  private:
+  // What a function of the calling thread was called with, for as long as it runs.
+  struct InUse {
+    InUse(const ValueSlots& slots, T& given) noexcept : value(given), of_(&slots), outer_(std::exchange(innermost_, this)) {}
+    InUse(const InUse&) = delete;
+    InUse& operator=(const InUse&) = delete;
+    ~InUse() { innermost_ = outer_; }
+
+    static const InUse* of(const ValueSlots& slots) noexcept {
+      const InUse* each = innermost_;
+      while (each != nullptr && each->of_ != &slots) each = each->outer_;
+      return each;
+    }
+
+    T& value;
+
+   private:
+    const ValueSlots* of_;
+    const InUse* outer_;
+    static inline thread_local const InUse* innermost_ = nullptr;
+  };
+
+  template <class F>
+  static decltype(auto) change_within(T& value, F& function) {
+    const T before = value;
+    try {
+      return std::invoke(function, value);
+    } catch (...) {
+      value = before;
+      throw;
+    }
+  }
+
   // Only if the function has not thrown.
   struct Publish {
     ValueSlots& slots;
@@ -62,8 +106,11 @@ class ValueSlots<T, B, false> {
   explicit ValueSlots(const T& initial) : value_(initial) {}
 
   T read() const { return value_; }
-  T& in_place() { return value_; }
 
+  template <class F>
+  decltype(auto) use(F& function) {
+    return std::invoke(function, value_);
+  }
   template <class F>
   decltype(auto) change(F& function) {
     return std::invoke(function, value_);
@@ -80,8 +127,8 @@ class ValueSlots<T, B, false> {
 ///     std::cout << sum.load();
 ///
 /// Every member waits for the lock, as long as others hold it, and throws OwnerDied if one died with it, until somebody calls
-/// get_lock().recover(). The lock is recursive: who holds it may use the members. Changes are visible to whoever has the lock
-/// later.
+/// get_lock().recover(). The lock is recursive: who holds it may use the members. A function that update() or with_lock() calls
+/// may use them too, and sees and changes what it was called with. Changes are visible to whoever has the lock later.
 /// Deaths: a process killed in store() or update() leaves the old value or the new one, never a part; one killed in with_lock()
 /// leaves what it had written.
 /// Lifetime: it may be destroyed when no call is in progress. Not copyable, not movable. On backends whose parties are processes
@@ -147,7 +194,7 @@ class Value {
   template <std::invocable<T&> F>
   [[nodiscard]] auto with_lock_op(F function) {
     return locked_call_op(get_lock(), [state = &*state_, function = std::move(function)]() mutable -> decltype(auto) {
-      return std::invoke(function, state->value.in_place());
+      return state->value.use(function);
     });
   }
 

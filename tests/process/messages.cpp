@@ -130,6 +130,20 @@ TEST_F(Messages, OfWhatOnlyMoves) {
   EXPECT_EQ(*doubled, 8);
 }
 
+struct Nothing {
+  template <class Archive>
+  void serialize(Archive& /*archive*/) {}
+};
+
+// A reader could not tell how many there may be.
+TEST_F(Messages, OfManyNothingsAreRefusedBeforeTheyAreSent) {
+  trine::Queue<std::vector<Nothing>, trine::processes> queue;
+  EXPECT_THROW(queue.put(std::vector<Nothing>(5)), trine::Error);
+  EXPECT_TRUE(queue.empty());
+  queue.put(std::vector<Nothing>());
+  EXPECT_TRUE(queue.get().empty());
+}
+
 TEST_F(Messages, OfAnyDerivedType) {
   Queue<Shapes, P> queue;
   Process child([&] {

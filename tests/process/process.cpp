@@ -12,8 +12,10 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <stdexcept>
 #include <string>
@@ -401,9 +403,127 @@ TEST_F(ProcessTest, NoMoreFiles) {
   EXPECT_EQ(limited.exit_code(), 0);
 }
 
+TEST_F(ProcessTest, BeginsWhileAThreadReadsFromStdin) {
+  Process reader([] {
+    int ends[2] = {};
+    if (::pipe(ends) != 0 || ::dup2(ends[0], STDIN_FILENO) == -1) return 2;
+    std::thread reads([] { (void)std::getchar(); });
+    while (::ftrylockfile(stdin) == 0) {
+      ::funlockfile(stdin);
+      std::this_thread::yield();
+    }
+    Process child([] { return 4; });
+    child.join();
+    const bool written = ::write(ends[1], "x", 1) == 1;
+    reads.join();
+    return written && child.exit_code() == 4 ? 0 : 1;
+  });
+  ASSERT_TRUE(reader.join(patience));
+  EXPECT_EQ(reader.exit_code(), 0);
+}
+
+// The system forgets the children of such a process at once.
+TEST_F(ProcessTest, TheExitCodeIsKnownThoughSIGCHLDIsIgnored) {
+  Process parent([] {
+    ::signal(SIGCHLD, SIG_IGN);
+    for (const int code : {0, 5}) {
+      Process child([code] { return code; });
+      if (!child.join(patience) || child.exit_code() != code) return 1;
+    }
+    TaskGroup<P> group;
+    group.spawn([] {});
+    return group.join(patience) ? 0 : 2;
+  });
+  parent.join();
+  EXPECT_EQ(parent.exit_code(), 0);
+}
+
+TEST_F(ProcessTest, TheExitCodeIsKnownThoughAnotherThreadWaitsForAllChildren) {
+  Process parent([] {
+    std::atomic<bool> over{false};
+    std::thread undertaker([&over] {
+      while (!over) ::waitpid(-1, nullptr, 0);
+    });
+    int wrong = 0;
+    for (int i = 0; i < 300; ++i) {
+      Process child([] { return 3; });
+      if (!child.join(patience) || child.exit_code() != 3) ++wrong;
+      child.terminate();
+      pollfd ended{.fd = child.sentinel(), .events = POLLIN, .revents = 0};
+      if (::poll(&ended, 1, 20'000) != 1) ++wrong;
+    }
+    over = true;
+    undertaker.join();
+    return wrong;
+  });
+  parent.join();
+  EXPECT_EQ(parent.exit_code(), 0);
+}
+
+TEST_F(ProcessTest, OneThatWasMovedFromSaysSo) {
+  Process child([] {});
+  const Process moved(std::move(child));
+  EXPECT_THROW(child.join(), std::logic_error); // NOLINT(bugprone-use-after-move)
+  EXPECT_THROW((void)child.join_op(), std::logic_error); // NOLINT(bugprone-use-after-move)
+  EXPECT_THROW((void)child.pid(), std::logic_error);  // NOLINT(bugprone-use-after-move)
+  EXPECT_THROW(child.kill(), std::logic_error); // NOLINT(bugprone-use-after-move)
+}
+
+constexpr const char* without_hook = "TRINE_TEST_WITHOUT_HOOK";
+
+// It would begin itself anew, and so forth.
+TEST_F(ProcessTest, AProgramThatForgetsTheHookIsTold) {
+  ::setenv(without_hook, "1", 1);
+  Process child(Process::Options{.start_method = start_method::spawn}, [] {});
+  ::unsetenv(without_hook);
+  ASSERT_TRUE(child.join(patience));
+  EXPECT_EQ(child.exit_code(), 77);
+}
+
+// What main() does when it is begun anew without the hook.
+int spawn_again() {
+  try {
+    Process child(Process::Options{.start_method = start_method::spawn}, [] {});
+    child.join();
+  } catch (const std::logic_error& e) {
+    return std::string(e.what()).find("main_hook") != std::string::npos ? 77 : 78;
+  }
+  return 79;
+}
+
+TEST_F(ProcessTest, ATaskGroupIsOfTheProcessThatMadeIt) {
+  Event<P> go;
+  Event<P> stopped;
+  TaskGroup<P> group;
+  group.spawn([&] {
+    go.wait();
+    if (group.stop_token().stop_requested()) stopped.set();
+  });
+  Process other([&] {
+    int refused = 0;
+    for (const auto& use : std::initializer_list<std::function<void()>>{
+             [&] { group.join(); }, [&] { (void)group.running(); }, [&] { group.spawn([] {}); }}) {
+      try {
+        use();
+      } catch (const std::logic_error&) {
+        ++refused;
+      }
+    }
+    group.~TaskGroup();  // as exit() does with a static one
+    return refused;
+  });
+  other.join();
+  EXPECT_EQ(other.exit_code(), 3);
+  EXPECT_EQ(group.running(), 1U);
+  go.set();
+  EXPECT_TRUE(group.join(patience));
+  EXPECT_FALSE(stopped.is_set());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (std::getenv(without_hook) != nullptr) return spawn_again();
   main_hook(argc, argv);
   ::testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();

@@ -50,6 +50,44 @@ TYPED_TEST(ValueTest, StaysWhereItIs) {
   static_assert(!std::is_copy_assignable_v<V> && !std::is_move_assignable_v<V>);
 }
 
+// The lock is recursive, so a function may use the value that it changes.
+TYPED_TEST(ValueTest, CallsWithinACallAreAPartOfIt) {
+  Value<int, TypeParam> value(10);
+  value.update([&](int& v) {
+    value.update([&](int& same) {
+      same += 100;
+      EXPECT_EQ(value.load(), 110);
+    });
+    EXPECT_EQ(v, 110);
+    v += 1;
+  });
+  EXPECT_EQ(value.load(), 111);
+  value.with_lock([&](int& v) {
+    value.update([](int& same) { ++same; });
+    value.with_lock([](int& same) { ++same; });
+    v += 1;
+  });
+  EXPECT_EQ(value.load(), 114);
+  value.update([&](int& v) {
+    value.store(5);
+    EXPECT_THROW(value.update([](int& same) {
+      same = 99;
+      throw std::runtime_error("on purpose");
+    }), std::runtime_error);
+    v += 1;
+  });
+  EXPECT_EQ(value.load(), 6);
+  EXPECT_THROW(value.update([&](int&) {
+    value.store(7);
+    throw std::runtime_error("on purpose");
+  }), std::runtime_error);
+  EXPECT_EQ(value.load(), 6);
+  Value<int, TypeParam> other(1);
+  value.update([&](int& v) { v += other.update([](int& o) { return ++o; }); });
+  EXPECT_EQ(value.load(), 8);
+  EXPECT_EQ(other.load(), 2);
+}
+
 TYPED_TEST(ValueTest, LoadsWhatWasStored) {
   Value<int, TypeParam> value(7);
   EXPECT_EQ(value.load(), 7);

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <iterator>
 #include <list>
 #include <memory>
@@ -290,6 +291,30 @@ TYPED_TEST(ProcessWatchTest, AGroupOfProcesses) {
 template <class B>
 Task<void, B> keep_busy(const std::atomic<bool>& over) {
   while (!over) co_await Scheduler::current()->hop();
+}
+
+// One after the other they end, and are forgotten, while another thread looks at the words that tell of it.
+TYPED_TEST(ProcessWatchTest, AGroupWhoseProcessesEndOneByOne) {
+  using B = TypeParam;
+  for (int round = 0; round < 20; ++round) {
+    trine::TaskGroup<processes> group;
+    std::atomic<bool> over{false};
+    for (int i = 0; i < 6; ++i) {
+      group.spawn([i] {
+        for (std::atomic<int> work{0}; work < 20'000 * i; ++work) {
+        }
+      });
+    }
+    const auto body = [&]() -> Task<void, B> {
+      trine::TaskGroup<B> busy;
+      busy.spawn(keep_busy<B>, std::ref(over));
+      const bool joined = co_await Scheduler::current()->watch(group.join_op(), plenty);
+      EXPECT_TRUE(joined);
+      over = true;
+      co_await busy.join();
+    };
+    trine::run(body());
+  }
 }
 
 // Nobody tells that a peer has died: it is seen when the watched operations look again, whether the scheduler sleeps or not.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
 #include <sys/syscall.h>
@@ -8,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
@@ -18,6 +20,7 @@
 #include <new>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -47,8 +50,8 @@ class Child {
   Child() = default;
 
   /// Calls `run(shared)` in a child made by fork(), which ends when it returns, with what it returns as its exit code: without
-  /// the destructors of what the parent has, and after what it printed by the C library was written. `shared` is a new Shared
-  /// in memory that both have. Throws std::system_error.
+  /// the destructors of what the parent has, and after what it printed to stdout and stderr was written. `shared` is a new
+  /// Shared in memory that both have. Throws std::system_error.
   template <class Shared, class Run>
   static Child fork(Run&& run) {
     Child child(Mapping<>::anonymous(sizeof(Shared)));
@@ -71,9 +74,13 @@ class Child {
     std::thread(std::move(run)).detach();
   }
 
-  /// Starts the program of the calling process anew, which is to find `order` and `bytes` by Spawned. Throws std::system_error.
+  /// Starts the program of the calling process anew, which is to find `order` and `bytes` by Spawned. Throws std::system_error;
+  /// std::logic_error in a program that was started so and has not looked for its own order, for that would go on for ever.
   template <class Shared>
   static Child spawn(std::uint64_t function, std::span<const std::byte> bytes) {
+    if (!order_found && asked_by_command_line()) {
+      throw std::logic_error("trine: spawn: main() must begin with trine::main_hook(argc, argv)");
+    }
     const File<Calls> file(static_cast<int>(::syscall(SYS_memfd_create, "trine", 1U)));  // 1: closed by exec
     if (!file) fail_call("memfd_create", "trine");
     const std::size_t whole = order_at<Shared>() + sizeof(SpawnOrder) + bytes.size();
@@ -96,12 +103,19 @@ class Child {
 
   [[nodiscard]] int id() const noexcept { return id_; }
 
+  /// The calling process: a Child is of use to the one that made it alone.
+  static int this_process() noexcept { return ::getpid(); }
+
   /// Its exit code, or the negative number of the signal that ended it; nothing while it runs. Once it has said so it is
   /// forgotten by the system.
   std::optional<int> ended() { return look(WNOHANG); }
 
   /// The same, and waits for that.
   int wait() { return *look(0); }
+
+  /// It has ended, and the system does not know its exit code any more, which is EXIT_FAILURE then: somebody else has waited for
+  /// it, or the process ignores SIGCHLD.
+  [[nodiscard]] bool forgotten() const noexcept { return forgotten_; }
 
   /// Sleeps until it has ended, but for 2 ms at most.
   void sleep_a_moment() const noexcept {
@@ -113,15 +127,17 @@ class Child {
   /// A file that can be read when the child has ended; it is this object's. Throws std::system_error.
   int sentinel() {
     if (!sentinel_) sentinel_ = File<Calls>(open_sentinel());
+    // It has ended, and somebody else has waited for it: any file that can be read at once will do.
+    if (!sentinel_ && errno == ESRCH) sentinel_ = File<Calls>(::open("/dev/null", O_RDONLY | O_CLOEXEC));
     if (!sentinel_) fail_call("pidfd_open", std::to_string(id_));
     return sentinel_.number();
   }
 
   /// Sends a signal, unless it has ended. sentinel() was called before. Throws std::system_error.
   void signal(int number) const {
-    if (::syscall(SYS_pidfd_send_signal, sentinel_.number(), number, nullptr, 0) != 0 && errno != ESRCH) {
-      fail_call("pidfd_send_signal", std::to_string(id_));
-    }
+    if (::syscall(SYS_pidfd_send_signal, sentinel_.number(), number, nullptr, 0) == 0) return;
+    // EBADF: the sentinel is of one that had ended when it was made.
+    if (errno != ESRCH && errno != EBADF) fail_call("pidfd_send_signal", std::to_string(id_));
   }
   void terminate() const { signal(SIGTERM); }
   void kill() const { signal(SIGKILL); }
@@ -138,16 +154,33 @@ class Child {
     return (sizeof(Shared) + alignof(SpawnOrder) - 1) / alignof(SpawnOrder) * alignof(SpawnOrder);
   }
 
+  /// Said by Spawned.
+  static inline bool order_found = false;
+
  private:
+  static bool asked_by_command_line() {
+    std::array<char, 4096> line{};
+    const File<Calls> file(::open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC));
+    if (!file || ::read(file.number(), line.data(), line.size() - 1) <= 0) return false;
+    const std::size_t name = std::strlen(line.data()) + 1;
+    return name < line.size() && std::strcmp(line.data() + name, spawn_argument) == 0;
+  }
+
   template <class Run>
   void begin(Run&& run) {
-    std::fflush(nullptr);  // or both would print what is not written yet
+    flush();  // or both would print what is not written yet
     id_ = ::fork();
     if (id_ == -1) throw std::system_error(errno, std::system_category(), "trine: fork");
     if (id_ != 0) return;
     const int code = run();
-    std::fflush(nullptr);
+    flush();
     ::_exit(code);
+  }
+
+  // Not all streams: somebody may read from one at this moment, and keeps it locked as long as nothing comes.
+  static void flush() noexcept {
+    std::fflush(stdout);
+    std::fflush(stderr);
   }
 
   explicit Child(Mapping<>&& memory) noexcept : memory_(std::move(memory)) {}
@@ -174,7 +207,8 @@ class Child {
     const pid_t found = uninterrupted([&] { return ::waitpid(id_, &status, options); });
     if (found == 0) return std::nullopt;
     if (found == -1) {
-      code_ = EXIT_FAILURE;  // somebody else has waited for it
+      code_ = EXIT_FAILURE;
+      forgotten_ = true;
     } else {
       code_ = WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
     }
@@ -185,6 +219,7 @@ class Child {
   File<Calls> sentinel_;
   pid_t id_ = 0;
   std::optional<int> code_;
+  bool forgotten_ = false;
 };
 
 /// The other side of Child::spawn: what a new program shares with its parent, and its order.
@@ -210,6 +245,7 @@ class Spawned {
       throw std::invalid_argument("trine: --trine-process: started by another program");
     }
     found.bytes_ = {found.memory_.data() + at, found.order_->bytes};
+    Child::order_found = true;
     return found;
   }
 
