@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <memory>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -27,11 +28,12 @@ namespace trine {
 template <class T>
 class ElementsOnHeap {
  public:
-  explicit ElementsOnHeap(std::size_t count) : elements_(count) {}
-  [[nodiscard]] std::span<T> all() noexcept { return elements_; }
+  explicit ElementsOnHeap(std::size_t count) : elements_(std::make_unique<T[]>(count)), count_(count) {}
+  [[nodiscard]] std::span<T> all() noexcept { return {elements_.get(), count_}; }
 
  private:
-  std::vector<T> elements_;
+  std::unique_ptr<T[]> elements_;
+  std::size_t count_;
 };
 
 template <class T, class B, std::size_t N>
@@ -111,18 +113,38 @@ class Array {
 
   /// Without the lock.
   [[nodiscard]] T& operator[](std::size_t i) noexcept { return all()[i]; }
-  [[nodiscard]] std::size_t size() noexcept { return all().size(); }
+  [[nodiscard]] const T& operator[](std::size_t i) const noexcept { return all()[i]; }
+  [[nodiscard]] std::size_t size() const noexcept { return all().size(); }
   [[nodiscard]] T* begin() noexcept { return all().data(); }
   [[nodiscard]] T* end() noexcept { return begin() + size(); }
+  [[nodiscard]] const T* begin() const noexcept { return all().data(); }
+  [[nodiscard]] const T* end() const noexcept { return begin() + size(); }
 
   /// A copy of all elements.
-  [[nodiscard]] auto load() {
-    return with_lock([](Array& array) { return std::vector<T>(array.begin(), array.end()); });
+  [[nodiscard]] auto load() const {
+    return run(locked_call_op(get_lock(), [this] { return std::vector<T>(begin(), end()); }));
+  }
+
+  /// Stores all elements: true. Throws std::invalid_argument if there are more or fewer than the array has.
+  auto store(std::vector<T> values) {
+    if (values.size() != size()) {
+      throw std::invalid_argument("trine: array: " + std::to_string(values.size()) + " values for " + std::to_string(size()) +
+                                  " elements");
+    }
+    return with_lock([values = std::move(values)](Array& array) { std::ranges::copy(values, array.begin()); });
+  }
+
+  /// Calls `function(T&)` on every element: true.
+  template <std::invocable<T&> F>
+  auto update(F function) {
+    return with_lock([function = std::move(function)](Array& array) mutable {
+      for (T& each : array) static_cast<void>(std::invoke(function, each));
+    });
   }
 
   /// A copy of one. This and those below throw std::out_of_range if there is none of that number.
-  [[nodiscard]] auto load(std::size_t i) {
-    return with_lock([i](Array& array) { return array.at(i); });
+  [[nodiscard]] auto load(std::size_t i) const {
+    return run(locked_call_op(get_lock(), [this, i] { return T(at(i)); }));
   }
 
   /// True.
@@ -141,8 +163,7 @@ class Array {
   /// Calls `function(Array&)`: what the function returned, or true if nothing.
   template <std::invocable<Array&> F>
   auto with_lock(F function) {
-    auto operation = with_lock_op(std::move(function));
-    return decltype(operation)::Backend::run(std::move(operation), Until::forever());
+    return run(with_lock_op(std::move(function)));
   }
 
   template <std::invocable<Array&> F>
@@ -153,7 +174,7 @@ class Array {
   }
 
   /// The lock, to be held over several calls, or with a limit.
-  [[nodiscard]] Lock& get_lock() noexcept { return state_->lock; }
+  [[nodiscard]] Lock& get_lock() const noexcept { return state_->lock; }
 
   /// Removes a name; those who have the array keep it. false: there was none.
   static bool remove(std::string_view name) requires NamingBackend<B> { return B::remove(name); }
@@ -166,14 +187,19 @@ class Array {
     return count;
   }
 
-  [[nodiscard]] std::span<T> all() noexcept { return state_->elements.all(); }
-
-  T& at(std::size_t i) {
-    if (i >= size()) throw std::out_of_range("trine: array: " + std::to_string(i) + " is not below its size");
-    return (*this)[i];
+  template <class O>
+  static auto run(O operation) {
+    return O::Backend::run(std::move(operation), Until::forever());
   }
 
-  typename B::template Storage<State> state_;
+  [[nodiscard]] std::span<T> all() const noexcept { return state_->elements.all(); }
+
+  T& at(std::size_t i) const {
+    if (i >= size()) throw std::out_of_range("trine: array: " + std::to_string(i) + " is not below its size");
+    return all()[i];
+  }
+
+  mutable typename B::template Storage<State> state_;  // whoever looks takes the lock
 };
 
 }  // namespace trine

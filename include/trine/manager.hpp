@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <new>
 #include <string_view>
@@ -15,7 +16,9 @@
 #include <trine/condition.hpp>
 #include <trine/event.hpp>
 #include <trine/latch.hpp>
+#include <trine/lifo_queue.hpp>
 #include <trine/lock.hpp>
+#include <trine/priority_queue.hpp>
 #include <trine/process/attributes.hpp>
 #include <trine/process/dict.hpp>
 #include <trine/process/list.hpp>
@@ -111,6 +114,14 @@ class Manager {
   [[nodiscard]] Queue<T, shared_memory, N>& queue(std::string_view name = {}) {
     return object<Queue<T, shared_memory, N>>(name);
   }
+  template <class T, std::size_t N>
+  [[nodiscard]] LifoQueue<T, shared_memory, N>& lifo_queue(std::string_view name = {}) {
+    return object<LifoQueue<T, shared_memory, N>>(name);
+  }
+  template <class T, std::size_t N, class Compare = std::less<T>>
+  [[nodiscard]] PriorityQueue<T, shared_memory, Compare, N>& priority_queue(std::string_view name = {}) {
+    return object<PriorityQueue<T, shared_memory, Compare, N>>(name);
+  }
 
   /// Any other type that lies in shared memory: it holds no pointers, and is never destroyed. Made of the arguments, if there is
   /// none of that name.
@@ -119,6 +130,7 @@ class Manager {
     static_assert(alignof(T) <= 64 && std::is_trivially_destructible_v<T>, "it lies in shared memory, and is never destroyed");
     const auto data = (*memory_)->find_or_make(name, managed_type<T>(), sizeof(T),
                                                [&](std::byte* at) { new (at) T(std::forward<A>(arguments)...); });
+    if (data.size() < sizeof(T)) throw LayoutMismatch("the manager's table in shared memory is damaged");
     return *std::launder(reinterpret_cast<T*>(data.data()));
   }
 

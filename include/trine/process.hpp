@@ -91,7 +91,7 @@ class Process {
   template <class Method, class F, class... A>
     requires std::same_as<Method, start_method::Spawn> && std::invocable<std::decay_t<F>&, std::decay_t<A>...>
   explicit Process(Options<Method> options, F&& function, A&&... arguments) : state_(described(options)) {
-    const auto order = SpawnedCall<std::decay_t<F>, std::decay_t<A>...>::order(state_->information, function, arguments...);
+    const auto order = SpawnedCall<std::decay_t<F>, wire::Sent<A>...>::order(state_->information, function, arguments...);
     state_->child.spawn(order.function, order.bytes);
     started();
   }

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <functional>
 #include <span>
 #include <string>
 #include <tuple>
@@ -18,6 +19,7 @@
 #include <trine/backend/processes.hpp>
 #include <trine/child.hpp>
 #include <trine/error.hpp>
+#include <trine/pool/wire.hpp>
 #include <trine/process_table.hpp>
 
 namespace trine {
@@ -90,12 +92,18 @@ class SpawnedBytes {
 /// What a spawned process runs first: a function of the image, which finds all else in the bytes.
 using SpawnedMain = int(ChildReport<processes>&, std::span<const std::byte>);
 
+template <class T>
+inline constexpr bool is_reference = false;
+template <class T>
+inline constexpr bool is_reference<std::reference_wrapper<T>> = true;
+
 /// A call of an F with arguments of types A in a new start of the program.
 template <class F, class... A>
 class SpawnedCall {
   static constexpr bool pointer = std::is_pointer_v<F> && std::is_function_v<std::remove_pointer_t<F>>;
   static_assert(pointer || (std::is_empty_v<F> && std::default_initializable<F>),
                 "a spawned process takes an ordinary function or a lambda without captures");
+  static_assert(!(is_reference<A> || ...), "std::ref means nothing in a program that is started anew: share objects by a name");
 
  public:
   struct Order {

@@ -25,7 +25,7 @@ namespace trine {
 template <class T, class B, bool Copied = std::is_trivially_copyable_v<T>>
 class ValueSlots {
  public:
-  explicit ValueSlots(const T& initial) { slots_[0].write() = initial; }
+  explicit ValueSlots(const T& initial) : slots_{Slot(initial), Slot(initial)} {}
 
   T read() const {
     const InUse* const outer = InUse::of(*this);
@@ -95,7 +95,9 @@ class ValueSlots {
 
   [[nodiscard]] std::uint32_t now() const noexcept { return current_.load(std::memory_order_acquire) & 1; }
 
-  typename B::template Cell<T> slots_[2];
+  using Slot = typename B::template Cell<T>;
+
+  Slot slots_[2];
   typename B::template Atomic<std::uint32_t> current_{0};
 };
 
@@ -158,7 +160,7 @@ class Value {
   Value& operator=(const Value&) = delete;
 
   /// A copy of the value.
-  [[nodiscard]] auto load() { return run(load_op()); }
+  [[nodiscard]] auto load() const { return run(load_op()); }
 
   /// True.
   auto store(const T& value) { return run(store_op(value)); }
@@ -177,9 +179,9 @@ class Value {
   }
 
   /// The lock, to be held over several calls, or with a limit.
-  [[nodiscard]] Lock& get_lock() noexcept { return state_->lock; }
+  [[nodiscard]] Lock& get_lock() const noexcept { return state_->lock; }
 
-  [[nodiscard]] auto load_op() {
+  [[nodiscard]] auto load_op() const {
     return locked_call_op(get_lock(), [state = &*state_] { return state->value.read(); });
   }
   [[nodiscard]] auto store_op(const T& value) {
@@ -207,7 +209,7 @@ class Value {
     return O::Backend::run(std::move(operation), Until::forever());
   }
 
-  typename B::template Storage<State> state_;
+  mutable typename B::template Storage<State> state_;  // whoever looks takes the lock
 };
 
 }  // namespace trine

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <stdexcept>
@@ -141,6 +143,47 @@ TEST_F(ManagerTest, NamesAreFoundAgain) {
   EXPECT_EQ(&manager.event("e"), &manager.event("e"));
   EXPECT_NE(&manager.event(), &manager.event());
   EXPECT_THROW((void)manager.event(std::string(64, 'x')), std::invalid_argument);
+}
+
+struct Square {
+  int column;
+  int row;
+};
+
+TEST_F(ManagerTest, QueuesInOtherOrdersAndKeysWithoutOne) {
+  Manager manager;
+  auto& last = manager.lifo_queue<int, 4>("last");
+  auto& least = manager.priority_queue<int, 4>("least");
+  for (const int each : {2, 1, 3}) {
+    last.put(each);
+    least.put(each);
+  }
+  EXPECT_EQ(last.get(), 3);
+  EXPECT_EQ(least.get(), 1);
+  auto pieces = manager.dict<Square, char>("board");
+  pieces.set({4, 0}, 'K');
+  pieces.set({3, 0}, 'Q');
+  EXPECT_EQ(pieces.at({4, 0}), 'K');
+  EXPECT_EQ(pieces.size(), 2U);
+}
+
+TEST_F(ManagerTest, ADamagedTableIsNoticed) {
+  const std::string name = unique_name();
+  Manager manager(create_only, name, 1 << 20);
+  (void)manager.event("an event");
+  (void)manager.dict<int, int>("a dict", 16384);
+  for (const std::string object : {"a dict", "an event"}) {
+    std::fstream file("/dev/shm/trine." + name, std::ios::in | std::ios::out | std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+    const auto entry = bytes.find(object + '\0');
+    ASSERT_NE(entry, std::string::npos);
+    file.clear();
+    file.seekp(static_cast<std::streamoff>(entry + 64 + 16));  // its size: behind the name, the type and where it is
+    file.write("\1\0\0\0\0\0\0", 8);
+  }
+  EXPECT_THROW((void)(manager.dict<int, int>("a dict")), LayoutMismatch);
+  EXPECT_THROW((void)manager.event("an event"), LayoutMismatch);
+  Manager::remove(name);
 }
 
 TEST_F(ManagerTest, FoundByItsName) {

@@ -336,6 +336,14 @@ TEST_F(ProcessTest, Spawn) {
   Queue<int, P>::remove(name);
 }
 
+int length(const std::string& text) { return static_cast<int>(text.size()); }
+
+TEST_F(ProcessTest, ASpawnedOneGetsTextAsAString) {
+  Process child(Process::Options{.start_method = start_method::spawn}, length, "hello");
+  child.join();
+  EXPECT_EQ(child.exit_code(), 5);
+}
+
 int only_in_this_process = 0;
 
 TEST_F(ProcessTest, SpawnBeginsAnew) {

@@ -50,6 +50,34 @@ TYPED_TEST(ValueTest, StaysWhereItIs) {
   static_assert(!std::is_copy_assignable_v<V> && !std::is_move_assignable_v<V>);
 }
 
+struct Ratio {
+  Ratio(int over, int under) : above(over), below(under) {}
+  int above;
+  int below;
+};
+
+TYPED_TEST(ValueTest, OfATypeThatHasToBeMadeOfSomething) {
+  Value<Ratio, TypeParam> value(Ratio(1, 2));
+  value.update([](Ratio& r) { ++r.above; });
+  const auto& look = value;
+  EXPECT_EQ(look.load().above, 2);
+}
+
+TYPED_TEST(ValueTest, ArraysAreStoredAndChangedAsAWhole) {
+  Array<bool, TypeParam> flags(3);
+  flags[1] = true;
+  EXPECT_EQ(flags.load(), (std::vector{false, true, false}));
+  Array<int, TypeParam> array{1, 2, 3};
+  array.store({4, 5, 6});
+  EXPECT_TRUE(array.update([](int& each) { each *= 2; }));
+  EXPECT_THROW(array.store({1}), std::invalid_argument);
+  const auto& look = array;
+  EXPECT_EQ(look.size(), 3U);
+  EXPECT_EQ(look[2], 12);
+  EXPECT_EQ(look.load(1), 10);
+  EXPECT_EQ(std::accumulate(look.begin(), look.end(), 0), 30);
+}
+
 // The lock is recursive, so a function may use the value that it changes.
 TYPED_TEST(ValueTest, CallsWithinACallAreAPartOfIt) {
   Value<int, TypeParam> value(10);

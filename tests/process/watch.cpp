@@ -287,10 +287,69 @@ TYPED_TEST(ProcessWatchTest, AGroupOfProcesses) {
   EXPECT_NE(text.find("in a child"), std::string::npos);
 }
 
+// The child has nothing of the scheduler on whose thread it was begun.
+TYPED_TEST(ProcessWatchTest, AProcessThatACoroutineBeginsRunsTasksOfItsOwn) {
+  using B = TypeParam;
+  const auto body = []() -> Task<void, B> {
+    Process task([]() -> Task<int, B> {
+      co_await Scheduler::current()->sleep(1ms);
+      co_return 5;
+    });
+    Process runner([] { return Scheduler::current() == nullptr && trine::run([]() -> Task<bool, B> { co_return true; }()) ? 6 : 1; });
+    co_await Scheduler::current()->watch(task.join_op(), plenty);
+    co_await Scheduler::current()->watch(runner.join_op(), plenty);
+    EXPECT_EQ(task.exit_code(), 5);
+    EXPECT_EQ(runner.exit_code(), 6);
+  };
+  trine::run(body());
+}
+
+trine_test::Foreign wait_in_vain(Event<trine::coroutines>& event, bool& over) {
+  const bool set = co_await event.wait(1ms);
+  over = !set;
+}
+
+bool limit_is_kept() {
+  Event<trine::coroutines> event;
+  bool over = false;
+  const trine_test::Foreign waiting = wait_in_vain(event, over);
+  return trine_test::eventually([&] { return waiting.done(); }) && over;
+}
+
+// Where no scheduler runs, limits are kept by a thread, which a child made by fork() does not have.
+TEST(ForkedTest, ALimitIsKeptInAChild) {
+  EXPECT_TRUE(limit_is_kept());
+  Process child([] { std::exit(limit_is_kept() ? 5 : 1); });
+  EXPECT_TRUE(child.join(plenty));
+  EXPECT_EQ(child.exit_code(), 5);
+  Process idle([] { std::exit(6); });
+  EXPECT_TRUE(idle.join(plenty));
+  EXPECT_EQ(idle.exit_code(), 6);
+}
+
 /// Keeps a scheduler from sleeping.
 template <class B>
 Task<void, B> keep_busy(const std::atomic<bool>& over) {
   while (!over) co_await Scheduler::current()->hop();
+}
+
+// While another thread of the scheduler is about to sleep on it.
+TYPED_TEST(ProcessWatchTest, AnObjectThatIsDestroyedWhenItsWaitIsOver) {
+  using B = TypeParam;
+  const auto body = []() -> Task<void, B> {
+    for (int round = 0; round < 300; ++round) {
+      auto event = std::make_unique<Event<processes>>();
+      std::thread setter([&] { event->set(); });
+      const bool set = co_await Scheduler::current()->watch(event->wait_op(), plenty);
+      EXPECT_TRUE(set);
+      setter.join();
+      event.reset();
+    }
+  };
+  const auto others = [&]() -> Task<void, B> {
+    co_await trine::gather(body(), body(), body());
+  };
+  trine::run(others());
 }
 
 // One after the other they end, and are forgotten, while another thread looks at the words that tell of it.

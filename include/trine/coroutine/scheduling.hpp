@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include <trine/coroutine/scheduler.hpp>
+#include <trine/os/begin_anew.hpp>
 
 namespace trine {
 
@@ -151,6 +152,8 @@ template <class Enough>
 void Scheduler::run_until(Enough enough) {
   coroutine::Here& at = coroutine::here();
   if (at.scheduler != nullptr) throw std::logic_error("trine: Scheduler::run: the calling thread runs a scheduler");
+  // A process that a coroutine begins runs no scheduler.
+  os::forget_what_the_thread_did.store([] { coroutine::here() = {}; }, std::memory_order_relaxed);
   std::atomic<bool> over{false};
   std::vector<std::thread> helpers;
   struct Leave {
@@ -244,7 +247,7 @@ inline void rouse_all(Scheduler& scheduler) noexcept {
   if (!scheduler.mine()) scheduler.flag_.wake_all();
 }
 
-// Destroyed when the program ends, with its thread.
+// Destroyed when the program ends, with its thread. In a child of a fork that thread is not there: another one is made.
 inline Scheduler& timekeeper() {
   struct Keeper {
     Keeper()
@@ -256,8 +259,22 @@ inline Scheduler& timekeeper() {
     Scheduler scheduler;
     std::jthread thread;
   };
-  static Keeper keeper;
-  return keeper.scheduler;
+  struct Only {
+    ~Only() { delete keeper.load(std::memory_order_acquire); }
+    std::atomic<Keeper*> keeper{nullptr};
+  };
+  static Only only;
+  [[maybe_unused]] static const bool in_children =
+      os::PrivateFutex::in_children([] { only.keeper.store(nullptr, std::memory_order_relaxed); });
+  // Acquire: pairs with the release of who made it.
+  Keeper* keeper = only.keeper.load(std::memory_order_acquire);
+  if (keeper != nullptr) [[likely]]
+    return keeper->scheduler;
+  auto anew = std::make_unique<Keeper>();
+  if (!only.keeper.compare_exchange_strong(keeper, anew.get(), std::memory_order_acq_rel, std::memory_order_acquire)) {
+    return keeper->scheduler;
+  }
+  return anew.release()->scheduler;
 }
 
 }  // namespace coroutine

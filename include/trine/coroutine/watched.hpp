@@ -78,6 +78,7 @@ class WatchList {
     std::vector<Table::Word*> rouse;
     {
       const Hold hold(gate_);
+      rouse.reserve(count_.load(std::memory_order_relaxed));  // before a proxy is changed: it may throw
       at_all = overdue() || at_all;
       for (Entry* entry = first_; entry != nullptr; entry = entry->next) {
         const Sleep<Word> watched = entry->watched();
@@ -102,7 +103,6 @@ class WatchList {
     if (!std::exchange(soon_, soon) && soon) soon_since_ = Clock::now();
     return soon ? again_soon() : Clock::time_point::max();
   }
-
 
  private:
   static constexpr std::chrono::microseconds moment{200};

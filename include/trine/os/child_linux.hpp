@@ -26,6 +26,7 @@
 #include <thread>
 #include <utility>
 
+#include <trine/os/begin_anew.hpp>
 #include <trine/os/calls.hpp>
 #include <trine/os/image_linux.hpp>
 #include <trine/os/shared_mapping.hpp>
@@ -142,8 +143,9 @@ class Child {
   void terminate() const { signal(SIGTERM); }
   void kill() const { signal(SIGKILL); }
 
-  /// Ends it, and waits for that.
+  /// Ends it, and waits for that. One that somebody else has waited for is let be: its number may be another's by now.
   void destroy() noexcept {
+    if (ended()) return;
     ::kill(id_, SIGKILL);
     look(0);
   }
@@ -172,7 +174,9 @@ class Child {
     id_ = ::fork();
     if (id_ == -1) throw std::system_error(errno, std::system_category(), "trine: fork");
     if (id_ != 0) return;
-    const int code = run();
+    if (const auto forget = forget_what_the_thread_did.load(std::memory_order_relaxed)) forget();
+    // What it throws must not get into the copy of the caller's code.
+    const int code = [&run]() noexcept { return run(); }();
     flush();
     ::_exit(code);
   }

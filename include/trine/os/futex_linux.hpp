@@ -134,14 +134,12 @@ class LinuxFutex : public Native {
   }
 
   /// Sleeps until one of the words no longer holds its value, somebody wakes one of them, the time has come, or for no
-  /// reason. Without futex_waitv (before Linux 5.16) several words are watched in slices.
+  /// reason. Without futex_waitv (before Linux 5.16) several words are watched in slices. Uses the words' addresses alone: but
+  /// for the first they may be gone, which is a change.
   static void sleep(std::span<const Sleep<Word>> words, const Limit& limit) {
     const TimePoint until = end_of_sleep(limit);
     if (words.size() == 1) return sleep_on(words.front(), until);
     if (sleep_on_several(words, until, [](const Sleep<Word>&) { return shared; })) return;
-    for (const auto& each : words) {
-      if (each.changed()) return;
-    }
     sleep_on(words.front(), std::min(until, std::chrono::steady_clock::now() + short_slice));
   }
 
@@ -219,7 +217,7 @@ class LinuxFutex : public Native {
     Time at = absolute(until);
     Time* limit = until == TimePoint::max() ? nullptr : &at;
     const long result = ::syscall(SYS_futex_waitv, list.data(), words.size(), 0, limit, CLOCK_MONOTONIC);
-    if (result != -1 || errno == EAGAIN || errno == EINTR || errno == ETIMEDOUT) return true;
+    if (result != -1 || errno == EAGAIN || errno == EINTR || errno == ETIMEDOUT || errno == EFAULT) return true;
     if (errno != ENOSYS && errno != EPERM) give_up("futex_waitv");
     can_wait_for_several().store(false, std::memory_order_relaxed);
     return false;

@@ -21,7 +21,6 @@ struct MixedFutex : LinuxFutex<FutexScope::process> {
     if (std::all_of(words.begin(), words.end(), is_shared)) return Shared::sleep(words, limit);
     const TimePoint until = Shared::end_of_sleep(limit);
     if (sleep_on_several(words, until, is_shared)) return;
-    if (std::any_of(words.begin(), words.end(), [](const auto& each) { return each.changed(); })) return;
     const TimePoint soon = std::min(until, std::chrono::steady_clock::now() + short_slice);
     words.front().shared ? Shared::sleep_on(words.front(), soon) : Private::sleep_on(words.front(), soon);
   }

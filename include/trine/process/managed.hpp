@@ -170,6 +170,7 @@ class ManagedContainer {
       : memory_(std::move(memory)), name_(name) {
     if (bytes < least) throw std::invalid_argument("trine: bytes: less than " + std::to_string(least) + " for a container");
     const auto data = (*memory_)->find_or_make(name, type, bytes, [bytes](std::byte* at) { format(new (at) Region, bytes); });
+    if (data.size() < least) throw LayoutMismatch("a container of the manager is damaged");
     region_ = std::launder(reinterpret_cast<Region*>(data.data()));
     bytes_ = data.size();
   }

@@ -88,14 +88,22 @@ struct Stored<T, Allocator, true> {
   }
 };
 
-/// Compares what is stored, and views.
+/// Compares what is stored, and views; a type without an order of its own by its bytes.
 template <class Way>
 struct StoredLess {
   using is_transparent = void;
 
   template <class A, class B>
   bool operator()(const A& a, const B& b) const {
-    return view(a) < view(b);
+    const auto& left = view(a);
+    const auto& right = view(b);
+    if constexpr (requires { left < right; }) {
+      return left < right;
+    } else {
+      using Key = std::remove_cvref_t<decltype(left)>;
+      static_assert(std::has_unique_object_representations_v<Key>, "a key needs operator<, or bytes that say what it is");
+      return std::memcmp(&left, &right, sizeof(Key)) < 0;
+    }
   }
 
  private:
