@@ -3,6 +3,7 @@
 // What the words of a named object say, read from a copy of its state: nothing is locked, nothing is changed.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -53,8 +54,9 @@ class Describer {
       result_.state = (word(0) & 1) != 0 ? "set" : "clear";
       result_.waiters = (word(0) & 2) != 0;
     } else if (type == "Semaphore") {
-      result_.state = std::to_string(word(0) >> (1 + B::Escrow::bits)) + " permits, at most " + std::to_string(word(4));
-      result_.waiters = (word(0) & 1) != 0;
+      constexpr std::size_t low = std::endian::native == std::endian::little ? 0 : 4;
+      result_.state = std::to_string(word(low) >> 1) + " permits, at most " + std::to_string(word(8));
+      result_.waiters = (word(low) & 1) != 0;
     } else if (type == "Latch") {
       result_.state = std::to_string(word(0) >> 1) + " to count down";
       result_.waiters = (word(0) & 1) != 0;

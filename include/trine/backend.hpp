@@ -102,7 +102,8 @@ struct Step {
 /// What a primitive needs of a backend. docs/backend.md says what each part must do.
 template <class B>
 concept Backend = requires(typename B::Word& word, typename B::Owned& owned, typename B::Tally& tally,
-                           typename B::Escrow& escrow, typename B::ShortLock& gate, typename B::Flag& flag,
+                           typename B::Escrow& escrow, typename B::Escrow::Count& permits,
+                           typename B::Escrow::Number seen, typename B::ShortLock& gate, typename B::Flag& flag,
                            typename B::Patience& patience,
                            std::uint32_t number, const Until& until) {
   // data
@@ -136,10 +137,12 @@ concept Backend = requires(typename B::Word& word, typename B::Owned& owned, typ
   tally.unwatch();
   // permits whose holders may die
   typename B::Escrow::Ticket;
-  { B::Escrow::bits } -> std::convertible_to<std::uint32_t>;
-  { escrow.settle(word, number) } -> std::same_as<std::uint32_t>;
-  { escrow.bring_back(word, number) } -> std::same_as<bool>;
-  { escrow.held_by_dead(number) } -> std::same_as<std::uint32_t>;
+  requires std::unsigned_integral<typename B::Escrow::Number>;
+  { permits.load(std::memory_order_relaxed) } -> std::same_as<typename B::Escrow::Number>;
+  { B::Escrow::word(permits) } -> std::same_as<typename B::Word&>;
+  { escrow.settle(permits, seen) } -> std::same_as<typename B::Escrow::Number>;
+  { escrow.bring_back(permits, seen, number) } -> std::same_as<bool>;
+  { escrow.held_by_dead(seen) } -> std::same_as<std::uint32_t>;
   // a lock for a few instructions
   { gate.lock() } -> std::same_as<bool>;
   gate.unlock();

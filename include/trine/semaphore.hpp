@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -26,14 +27,15 @@ namespace trine {
 /// Lifetime: whoever has acquired may destroy it, though the release() that served it has not returned; not so for the
 /// release of a Permit between processes, which must have returned. Anyone may release. A release over the maximum throws
 /// ReleasedTooManyTimes, and nothing is released. Fairness is as with Lock. Constant time; uncontended acquire and release
-/// are one atomic read-modify-write each. Deaths: between processes a permit() comes back when its holder dies; what
-/// acquire() took does not, for nobody knows whose it is. There are at most 65535 permits then; 127 such
-/// can be held at a time, and the thread that took one gives it back.
+/// are one atomic read-modify-write each. Deaths: between processes a permit() comes back when its holder dies; what acquire()
+/// took does not, for nobody knows whose it is. 127 permit()s can be held at a time then, each given back by its own thread.
 template <class B = threads>
 class Semaphore {
   struct State;
-  using Word = typename B::Word;
-  using Ticket = typename B::Escrow::Ticket;
+  using Escrow = typename B::Escrow;
+  using Count = typename Escrow::Count;
+  using Number = typename Escrow::Number;
+  using Ticket = typename Escrow::Ticket;
   struct NoTicket;
   template <class T>
   class Acquiring;
@@ -42,8 +44,8 @@ class Semaphore {
   class AcquireOperation;
   class PermitOperation;
 
-  /// The most permits that a semaphore can have.
-  static constexpr std::ptrdiff_t largest = std::numeric_limits<std::int32_t>::max() >> B::Escrow::bits;
+  /// The most permits that a semaphore can have: 2^31 - 1 on every backend.
+  static constexpr std::ptrdiff_t largest = std::numeric_limits<std::int32_t>::max();
 
   /// Throws std::invalid_argument if `initial` is negative or over `max`, or `max` over `largest`.
   explicit Semaphore(std::ptrdiff_t initial = 1, std::ptrdiff_t max = largest) : state_(initial, max) {}
@@ -69,8 +71,8 @@ class Semaphore {
 
   /// How many permits there are at this moment.
   [[nodiscard]] std::ptrdiff_t value() const noexcept {
-    const std::uint32_t seen = state_->word.load(std::memory_order_relaxed);
-    return seen / one + state_->escrow.held_by_dead(seen);
+    const Number seen = state_->count.load(std::memory_order_relaxed);
+    return std::min(static_cast<std::uint32_t>(seen) / one + state_->escrow.held_by_dead(seen), state_->max);
   }
 
   /// acquire() for a scope: a permit that is given back at its end, or none when it gave up.
@@ -88,16 +90,16 @@ class Semaphore {
   friend class Permit<B>;
 
   // | bits | meaning |
-  // | 0    | sleepers: somebody may sleep here; where it is missing although somebody does, one who was woken is on its way
-  // | | then | as many as B::Escrow has: which permit of a holder that may die is just being taken or given | | rest |
-  // permits | A release clears the mark and wakes as many as it has permits for. A woken one takes its permit with the mark
-  // set, and wakes another if there is a permit left, for a release that came meanwhile saw no mark.
+  // | 0    | sleepers: somebody may sleep here; where it is missing although somebody does, one who was woken is on its way |
+  // | 1-31 | permits; more bits, if there are any, are the Escrow's: which permit is just being taken or given |
+  // Sleepers compare the bits 0-31. A release clears the mark and wakes as many as it has permits for. A woken one takes its
+  // permit with the mark set, and wakes another if there is a permit left, for a release that came meanwhile saw no mark.
   static constexpr std::uint32_t sleepers = 1;
-  static constexpr std::uint32_t one = 2U << B::Escrow::bits;
+  static constexpr std::uint32_t one = 2;
 
   struct State {
     static constexpr std::string_view type_name = "Semaphore";
-    State(std::ptrdiff_t initial, std::ptrdiff_t most) : word(checked(initial, most)), max(static_cast<std::uint32_t>(most)) {}
+    State(std::ptrdiff_t initial, std::ptrdiff_t most) : count(checked(initial, most)), max(static_cast<std::uint32_t>(most)) {}
     static std::uint32_t checked(std::ptrdiff_t initial, std::ptrdiff_t most) {
       if (initial < 0) throw std::invalid_argument("trine: Semaphore: initial is negative");
       if (most < 0 || most > largest) throw std::invalid_argument("trine: Semaphore: max is out of range");
@@ -105,30 +107,29 @@ class Semaphore {
       return static_cast<std::uint32_t>(initial) * one;
     }
 
-    // What the word holds when nothing is half taken or given.
-    std::uint32_t look() { return escrow.settle(word, word.load(std::memory_order_relaxed)); }
+    // What there is when nothing is half taken or given.
+    Number look() { return escrow.settle(count, count.load(std::memory_order_relaxed)); }
 
-    Word word;
+    Count count;
     const std::uint32_t max;
-    [[no_unique_address]] typename B::Escrow escrow;
+    [[no_unique_address]] Escrow escrow;
   };
 
   // `name`: of whose permit.
-  void give(std::ptrdiff_t n, std::uint32_t name) {
-    Word& word = state_->word;
-    const std::uint32_t max = state_->max;
-    std::uint32_t seen = state_->look();
+  void give(std::ptrdiff_t n, Number name) {
+    Count& count = state_->count;
+    Number seen = state_->look();
     for (;;) {
-      if (n > static_cast<std::ptrdiff_t>(max - seen / one)) fail<ReleasedTooManyTimes>();
-      const std::uint32_t given = ((seen & ~sleepers) + static_cast<std::uint32_t>(n) * one) | name;
+      if (n > static_cast<std::ptrdiff_t>(state_->max - static_cast<std::uint32_t>(seen / one))) fail<ReleasedTooManyTimes>();
+      const Number given = ((seen & ~Number{sleepers}) + static_cast<Number>(n) * one) | name;
       // Release: pairs with the acquire of whoever takes one of these permits.
-      if (word.compare_exchange_weak(seen, given, std::memory_order_release, std::memory_order_relaxed)) {
-        if (name != 0) state_->escrow.settle(word, given);
+      if (count.compare_exchange_weak(seen, given, std::memory_order_release, std::memory_order_relaxed)) {
+        if (name != 0) state_->escrow.settle(count, given);
         break;
       }
-      seen = state_->escrow.settle(word, seen);
+      seen = state_->escrow.settle(count, seen);
     }
-    if ((seen & sleepers) != 0) B::wake(word, static_cast<std::uint32_t>(n));
+    if ((seen & sleepers) != 0) B::wake(Escrow::word(count), static_cast<std::uint32_t>(n));
   }
 
   void give_back(Ticket& ticket) {
@@ -153,9 +154,9 @@ class BoundedSemaphore : public Semaphore<B> {
 /// For a permit that is nobody's in particular.
 template <class B>
 struct Semaphore<B>::NoTicket {
-  static constexpr void reserve(typename B::Escrow&, Word&, std::uint32_t) noexcept {}
-  static constexpr void free(typename B::Escrow&) noexcept {}
-  static constexpr std::uint32_t taking() noexcept { return 0; }
+  static constexpr void reserve(Escrow&, Count&, Number, std::uint32_t) noexcept {}
+  static constexpr void free(Escrow&) noexcept {}
+  static constexpr Number taking() noexcept { return 0; }
 };
 
 /// Takes a permit, with a ticket that says whose it is.
@@ -166,7 +167,7 @@ class Semaphore<B>::Acquiring : public OperationOf<bool, B> {
   explicit Acquiring(State& state) noexcept : state_(&state) {}
 
   bool attempt() {
-    std::uint32_t seen = state_->look();
+    Number seen = state_->look();
     while (there_is_one(seen)) {
       if (take(seen, 0)) return true;
     }
@@ -174,21 +175,21 @@ class Semaphore<B>::Acquiring : public OperationOf<bool, B> {
     return false;
   }
 
-  Sleep<Word> announce() {
-    Word& word = state_->word;
-    std::uint32_t seen = state_->look();
+  Sleep<typename B::Word> announce() {
+    Count& count = state_->count;
+    Number seen = state_->look();
     for (;;) {
       if (there_is_one(seen)) {
         if (!take(seen, sleepers)) continue;
-        if (seen >= 2 * one) B::wake(word, 1);
+        if (seen >= 2 * one) B::wake(Escrow::word(count), 1);
         return {};
       }
       ticket_.free(state_->escrow);
       if ((seen & sleepers) != 0 ||
-          word.compare_exchange_weak(seen, seen | sleepers, std::memory_order_relaxed, std::memory_order_relaxed)) {
-        return {&word, seen | sleepers};
+          count.compare_exchange_weak(seen, seen | sleepers, std::memory_order_relaxed, std::memory_order_relaxed)) {
+        return {&Escrow::word(count), static_cast<std::uint32_t>(seen | sleepers)};
       }
-      seen = state_->escrow.settle(word, seen);
+      seen = state_->escrow.settle(count, seen);
     }
   }
 
@@ -200,24 +201,23 @@ class Semaphore<B>::Acquiring : public OperationOf<bool, B> {
 
  private:
   // Those that the dead held are there as well.
-  bool there_is_one(std::uint32_t& seen) {
-    while (seen < one) {
-      if (!state_->escrow.bring_back(state_->word, one)) return false;
-      seen = state_->look();
+  bool there_is_one(Number& seen) {
+    for (; seen < one; seen = state_->look()) {
+      if (!state_->escrow.bring_back(state_->count, one, state_->max)) return false;
     }
     return true;
   }
 
-  bool take(std::uint32_t& seen, std::uint32_t mark) {
-    Word& word = state_->word;
-    ticket_.reserve(state_->escrow, word, one);
-    const std::uint32_t taken = (seen - one) | mark | ticket_.taking();
+  bool take(Number& seen, std::uint32_t mark) {
+    Count& count = state_->count;
+    ticket_.reserve(state_->escrow, count, one, state_->max);
+    const Number taken = (seen - one) | mark | ticket_.taking();
     // Acquire: pairs with the release in release().
-    if (!word.compare_exchange_weak(seen, taken, std::memory_order_acquire, std::memory_order_relaxed)) {
-      seen = state_->escrow.settle(word, seen);
+    if (!count.compare_exchange_weak(seen, taken, std::memory_order_acquire, std::memory_order_relaxed)) {
+      seen = state_->escrow.settle(count, seen);
       return false;
     }
-    if (ticket_.taking() != 0) state_->escrow.settle(word, taken);
+    if (ticket_.taking() != 0) state_->escrow.settle(count, taken);
     acquired_ = true;
     return true;
   }

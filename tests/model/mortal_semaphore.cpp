@@ -190,7 +190,7 @@ TEST(ModelMortalSemaphoreMutant, NotTurned) {
 }
 // The name is taken as settled.
 TEST(ModelMortalSemaphoreMutant, NotSettled) {
-  caught_deaths({.file = mortal, .function = "::settle(", .op = Op::load, .said = [](std::uint32_t word) { return word & ~0xFEU; }},
+  caught_deaths({.file = mortal, .function = "::settle(", .op = Op::load, .wide_said = [](std::uint64_t seen) { return seen & 0xFFFFFFFFU; }},
                 in_sequence, permit_comes_back<mutated_mortal>, "does not end");
 }
 // Nobody looks for the permits of the dead.
@@ -205,8 +205,17 @@ TEST(ModelMortalSemaphoreMutant, DeadSeenWithoutAcquire) {
 // Who brings a permit back does not say whose it was, and dies over it.
 TEST(ModelMortalSemaphoreMutant, BroughtBackWithoutAName) {
   caught_deaths({.file = mortal, .function = "::bring_back(", .op = Op::compare_exchange,
-                 .written = [](std::uint32_t, std::uint32_t after) { return after & ~0xFFFEU; }},
+                 .wide_written = [](std::uint64_t, std::uint64_t after) { return after & 0xFFFFFFFFU; }},
                 {.threads = 3, .bound = 2, .kills = 2, .weak_memory = false}, rescuer_dies<mutated_mortal>, "check failed");
+}
+
+// One who was stopped over the name of a place takes out another, which looks the same: the bits of the turns that it has are those
+// of an earlier turn. Only their number keeps this from happening.
+TEST(ModelMortalSemaphoreMutant, TurnsComeAgainAfterTwo) {
+  caught_deaths({.bound = 4, .weak_memory = false}, place_used_again<few_turns<1>>, "check failed");
+}
+TEST(ModelMortalSemaphore, TurnsComeAgainAfterFour) {
+  prove_deaths({.bound = 4, .weak_memory = false}, place_used_again<few_turns<2>>);
 }
 
 }  // namespace

@@ -186,7 +186,7 @@ class SegmentFuzz : public Leakless {
     add<RecursiveLock<P>>("RecursiveLock", {});
     add<SharedLock<P>>("SharedLock", {});
     add<Condition<P>>("Condition", {});
-    add<Semaphore<P>>("Semaphore", {8}, 2, 5);  // behind the word and the maximum
+    add<Semaphore<P>>("Semaphore", {16}, 2, 5);  // behind the state of 64 bits and the maximum
     add<Latch<P>>("Latch", {}, 3);
     add<Barrier<P>>("Barrier", {offsetof(BarrierState<P>, gate)}, 2);
     add_queue<Queue<int, P>, P::FifoItems<int, 0>>("Queue");

@@ -159,7 +159,11 @@ TEST_F(Storm, Condition) {
 TEST_F(Storm, Semaphore) {
   constexpr std::ptrdiff_t permits = 3;
   auto& semaphore = place().make<trine::Semaphore<B>>(permits, permits);
-  const auto turn = [&](std::size_t) { require(static_cast<bool>(semaphore.permit()), "a wait without a limit gave up"); };
+  const auto turn = [&](std::size_t) {
+    auto permit = semaphore.permit();
+    require(static_cast<bool>(permit), "a wait without a limit gave up");
+    permit.release();  // it throws if there is one too many
+  };
   const auto check = [&] {
     require(semaphore.value() == permits, "value() is wrong");
     for (std::ptrdiff_t i = 0; i < permits; ++i) require(semaphore.acquire(hang), "a permit is lost");

@@ -67,6 +67,8 @@ struct Mutation {
   std::optional<std::memory_order> weakened = {};     // the order instead
   std::uint32_t (*written)(std::uint32_t before, std::uint32_t after) = nullptr;  // what it writes instead of `after`
   std::uint32_t (*said)(std::uint32_t value) = nullptr;                           // what a load returns instead
+  std::uint64_t (*wide_written)(std::uint64_t before, std::uint64_t after) = nullptr;  // the same for 64 bits
+  std::uint64_t (*wide_said)(std::uint64_t value) = nullptr;
   std::uint32_t (*woken)(std::uint32_t count) = nullptr;                          // how many a wake wakes instead
   std::uint32_t unmarked = 0;                         // bits that those who sleep do not expect in their word either
   bool dropped = false;                               // a fence that is not made
@@ -124,12 +126,16 @@ class MutableAtomic : public trine::modelling::Atomic<T> {
  public:
   MutableAtomic() = default;
   MutableAtomic(T value) : Base(value) {}
+  explicit MutableAtomic(trine::modelling::LowHalf of) noexcept requires(sizeof(T) == 4) : Base(of) {}
 
   [[nodiscard]] T load(Order order = seq_cst, const Where& where = Where::current()) const {
     const Mutation* const found = concerns(Op::load, order, where);
     const T value = Base::load(order, where);
     if constexpr (std::integral<T>) {
       if (found != nullptr && found->said != nullptr) return static_cast<T>(found->said(static_cast<std::uint32_t>(value)));
+    }
+    if constexpr (std::same_as<T, std::uint64_t>) {
+      if (found != nullptr && found->wide_said != nullptr) return found->wide_said(value);
     }
     return value;
   }
@@ -171,6 +177,9 @@ class MutableAtomic : public trine::modelling::Atomic<T> {
       if (found != nullptr && found->written != nullptr) {
         return static_cast<T>(found->written(static_cast<std::uint32_t>(before), static_cast<std::uint32_t>(after)));
       }
+    }
+    if constexpr (std::same_as<T, std::uint64_t>) {
+      if (found != nullptr && found->wide_written != nullptr) return found->wide_written(before, after);
     }
     return after;
   }

@@ -88,6 +88,14 @@ inline void harmless(const Mutation& mutant, const Deaths& deaths, const std::fu
   EXPECT_GT(mutated_operations, 0U) << "nothing was mutated";
 }
 
+/// A system whose semaphores keep only so many of the bits of a place's turns in their state.
+template <std::uint32_t Bits>
+struct FewTurns : trine::modelling::ModelledDeath {
+  static constexpr std::uint32_t turn_bits = Bits;
+};
+template <std::uint32_t Bits>
+struct few_turns : trine::Mortal<FewTurns<Bits>> {};
+
 using MutableDeath = trine::modelling::Deadly<MutableSleep>;
 
 /// The backend mortal_model, with the mutation.

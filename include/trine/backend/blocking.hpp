@@ -181,17 +181,20 @@ struct Blocking {
   /// what the members are for.
   class Escrow {
    public:
-    static constexpr std::uint32_t bits = 0;
+    using Count = Word;
+    using Number = std::uint32_t;
+    static constexpr Word& word(Count& count) noexcept { return count; }
+
     struct Ticket {
-      static constexpr void reserve(Escrow&, Word&, std::uint32_t) noexcept {}
+      static constexpr void reserve(Escrow&, Count&, Number, std::uint32_t) noexcept {}
       static constexpr void free(Escrow&) noexcept {}
       static constexpr bool mine(Escrow&) noexcept { return true; }
-      static constexpr std::uint32_t taking() noexcept { return 0; }
-      static constexpr std::uint32_t giving() noexcept { return 0; }
+      static constexpr Number taking() noexcept { return 0; }
+      static constexpr Number giving() noexcept { return 0; }
     };
-    static constexpr std::uint32_t settle(Word&, std::uint32_t seen) noexcept { return seen; }
-    static constexpr bool bring_back(Word&, std::uint32_t) noexcept { return false; }
-    static constexpr std::uint32_t held_by_dead(std::uint32_t) noexcept { return 0; }
+    static constexpr Number settle(Count&, Number seen) noexcept { return seen; }
+    static constexpr bool bring_back(Count&, Number, std::uint32_t) noexcept { return false; }
+    static constexpr std::uint32_t held_by_dead(Number) noexcept { return 0; }
   };
 
   /// Says "somebody waits for this to change" beside the data that change, for objects that outlive the call which changes

@@ -24,6 +24,11 @@
 
 namespace trine::modelling {
 
+/// The low half of a variable of 64 bits, as one of its own.
+struct LowHalf {
+  std::size_t location;
+};
+
 /// An atomic variable of a checked body, with the interface of std::atomic. Every operation is a step at which another
 /// thread may go first, and behaves as the memory model of C++ allows.
 template <class T> class Atomic {
@@ -33,10 +38,11 @@ template <class T> class Atomic {
  public:
   Atomic() : Atomic(T{}) {}
   Atomic(T value) : location_(Explorer::current().add_location(pack(value))) {}
+  explicit Atomic(LowHalf of) noexcept requires(sizeof(T) == 4) : location_(of.location), is_half_(true) {}
   Atomic(const Atomic&) = delete;
   Atomic& operator=(const Atomic&) = delete;
   ~Atomic() {
-    if (Explorer::running()) Explorer::current().remove_location(location_);
+    if (!is_half_ && Explorer::running()) Explorer::current().remove_location(location_);
   }
 
   [[nodiscard]] T load(std::memory_order order = std::memory_order_seq_cst, const Where& where = Where::current()) const {
@@ -108,6 +114,7 @@ template <class T> class Atomic {
   }
 
   std::size_t location_;
+  bool is_half_ = false;
 };
 
 /// Plain data of a checked body: two accesses of which one writes must be ordered by happens-before, or it is a data race,

@@ -198,26 +198,32 @@ struct Mortal : Blocking<Os> {
   };
 
   /// Permits that come back when their holder dies. Each has a place, which its holder owns, and a count of turns there: odd
-  /// while a permit is held. A permit is taken or given by one step in the word of the semaphore, which changes the count
-  /// and names the place; then somebody, whoever comes first, turns the place and takes the name out of the word again. So
-  /// there is no moment at which the word and the places together do not tell who holds what.
+  /// while a permit is held. A permit is taken or given by one step in the state of the semaphore, which changes the count
+  /// and names the place; then somebody, whoever comes first, turns the place and takes the name out of the state again. So
+  /// there is no moment at which the state and the places together do not tell who holds what.
   ///
-  /// | bits of the word | meaning |
-  /// | 1-7  | the place that is to be turned, plus one; 0: none |
-  /// | 8-15 | the count that it is to be turned to, modulo 256: odd held, even free |
-  /// One who looks at the word and goes on only when the same place has been turned exactly a multiple of 256 times more, and
-  /// the word is the same, may take the name out too early; that does harm only if the place's owner dies at that moment.
+  /// | bits of the state | meaning |
+  /// | 0-31  | the semaphore's own, on which its sleepers sleep |
+  /// | 32-38 | the place that is to be turned, plus one; 0: none, and then the bits above are 0 as well |
+  /// | 39-   | as many as Os has: the lowest bits of the count that it is to be turned to: odd held, even free |
+  /// One who looks at the state and is stopped before it takes the name out does harm only if meanwhile this place is turned
+  /// so often that these bits come again, 2^25 times or a multiple of that, and is to be turned just then, with as many permits
+  /// as there were; and if then its owner dies before it gives back.
   class Escrow {
    public:
-    static constexpr std::uint32_t bits = 15;
+    using Count = typename Os::WideWord;
+    using Number = std::uint64_t;
     static constexpr std::uint32_t most = Os::most_permits;
+
+    /// Touches nothing: the semaphore may be gone.
+    static Word& word(Count& count) noexcept { return count.low(); }
 
     class Ticket {
      public:
       /// A place of the caller's, for a permit that it is about to take. Throws std::system_error if there is none.
-      void reserve(Escrow& escrow, Word& word, std::uint32_t one) {
+      void reserve(Escrow& escrow, Count& count, Number one, std::uint32_t max) {
         if (place_ != 0 || find(escrow)) return;
-        if (escrow.bring_back(word, one) && find(escrow)) return;
+        if (escrow.bring_back(count, one, max) && find(escrow)) return;
         throw std::system_error(std::make_error_code(std::errc::no_buffer_space),
                                 "trine: more permits held at a time than a semaphore between processes has room for");
       }
@@ -228,8 +234,8 @@ struct Mortal : Blocking<Os> {
       [[nodiscard]] bool mine(Escrow& escrow) const {
         return Os::owns(Os::me(), escrow.places_[place_ - 1].owned);
       }
-      [[nodiscard]] std::uint32_t taking() const noexcept { return turning(place_, turn_); }
-      [[nodiscard]] std::uint32_t giving() const noexcept { return turning(place_, turn_ + 1); }
+      [[nodiscard]] Number taking() const noexcept { return turning(place_, turn_); }
+      [[nodiscard]] Number giving() const noexcept { return turning(place_, turn_ + 1); }
 
      private:
       bool find(Escrow& escrow) {
@@ -246,17 +252,17 @@ struct Mortal : Blocking<Os> {
       std::uint32_t turn_ = 0;   // while the permit is held
     };
 
-    /// Turns the place that the word names, if it does. Returns what the word held without a name.
-    std::uint32_t settle(Word& word, std::uint32_t seen) {
-      if ((seen & named) == 0) return seen;
+    /// Turns the place that the state names, if it does. Returns what the state held without a name.
+    Number settle(Count& count, Number seen) {
+      if (seen < first_name) return seen;
       // Acquire, here and below: who sees a name sees all earlier turns of that place.
-      seen = word.load(std::memory_order_acquire);
-      while ((seen & named) != 0) {
-        auto& turns = places_[((seen & named) / name_of(1) - 1) % most].turns;
-        // Acquire, so that the word is looked at again after it: if it names the place then, and the place has not been
+      seen = count.load(std::memory_order_acquire);
+      while (seen >= first_name) {
+        auto& turns = places_[(named(seen) + most - 1) % most].turns;
+        // Acquire, so that the state is looked at again after it: if it names the place then, and the place has not been
         // turned yet, what was read is from before the turn, and the exchange below fails if anybody turns it meanwhile.
         std::uint32_t turn = turns.load(std::memory_order_acquire);
-        const std::uint32_t now = word.load(std::memory_order_acquire);
+        const Number now = count.load(std::memory_order_acquire);
         if (now != seen) {
           seen = now;
           continue;
@@ -264,15 +270,16 @@ struct Mortal : Blocking<Os> {
         if (turned_to(seen) == (turn + 1) % turn_count) {
           turns.compare_exchange_strong(turn, turn + 1, std::memory_order_acq_rel, std::memory_order_acquire);
         }
-        // Release: whoever finds no name in the word finds the place turned.
-        const std::uint32_t settled = seen & ~(named | all_turns);
-        if (word.compare_exchange_weak(seen, settled, std::memory_order_acq_rel, std::memory_order_acquire)) seen = settled;
+        // Release: whoever finds no name in the state finds the place turned.
+        const Number settled = seen % first_name;
+        if (count.compare_exchange_weak(seen, settled, std::memory_order_acq_rel, std::memory_order_acquire)) seen = settled;
       }
       return seen;
     }
 
-    /// Gives the permits back that the dead held, `one` each in the word. false: there were none.
-    bool bring_back(Word& word, std::uint32_t one) {
+    /// Gives the permits back that the dead held, `one` each in the state, but no more than there may be at most. false: no
+    /// place is a dead one's.
+    bool bring_back(Count& count, Number one, std::uint32_t max) {
       const std::uint32_t top = std::min(top_.load(std::memory_order_relaxed), most);
       bool any = false;
       for (std::uint32_t i = 0; i < top; ++i) {
@@ -283,36 +290,39 @@ struct Mortal : Blocking<Os> {
       any = false;
       gate_.lock();  // who dies in here has done part of it, and the next does the rest
       for (std::uint32_t i = 0; i < top; ++i) {
-        if (dead(places_[i])) any |= bring_back(word, one, i);
+        if (!dead(places_[i])) continue;
+        bring_back(count, one, max, i);
+        any = true;
       }
       gate_.unlock();
       return any;
     }
 
-    /// How many permits the dead hold that nobody has given back yet, when the word holds `seen`, which may name a place that
+    /// How many permits the dead hold that nobody has given back yet, when the state is `seen`, which may name a place that
     /// has not been turned.
-    [[nodiscard]] std::uint32_t held_by_dead(std::uint32_t seen) const {
+    [[nodiscard]] std::uint32_t held_by_dead(Number seen) const {
       const std::uint32_t top = std::min(top_.load(std::memory_order_relaxed), most);
-      std::uint32_t count = 0;
+      std::uint32_t held = 0;
       for (std::uint32_t i = 0; i < top; ++i) {
         if (!dead(places_[i])) continue;
-        const bool to_be_turned = (seen & named) == name_of(i + 1);
-        count += (to_be_turned ? turned_to(seen) : places_[i].turns.load(std::memory_order_relaxed)) & 1;
+        held += (named(seen) == i + 1 ? turned_to(seen) : places_[i].turns.load(std::memory_order_relaxed)) & 1;
       }
-      return count;
+      return held;
     }
 
    private:
-    static constexpr std::uint32_t name_of(std::uint32_t place) noexcept { return place << 1; }
-    static constexpr std::uint32_t named = name_of(127);
-    static constexpr std::uint32_t turn_count = 256;
-    static constexpr std::uint32_t first_turn = named + name_of(1);
-    static constexpr std::uint32_t all_turns = first_turn * (turn_count - 1);
-    static constexpr std::uint32_t turning(std::uint32_t place, std::uint32_t turn) noexcept {
-      return place == 0 ? 0 : name_of(place) | first_turn * (turn % turn_count);
+    static constexpr Number first_name = Number{1} << 32;
+    static constexpr std::uint32_t names = 128;
+    static constexpr std::uint32_t turn_count = 1U << Os::turn_bits;
+    static_assert(most < names && Os::turn_bits > 0 && Os::turn_bits <= 25);
+
+    static constexpr Number turning(std::uint32_t place, std::uint32_t turn) noexcept {
+      return place == 0 ? 0 : first_name * (place + Number{names} * (turn % turn_count));
     }
-    static constexpr std::uint32_t turned_to(std::uint32_t word) noexcept { return (word & all_turns) / first_turn; }
-    static_assert(most <= 127 && all_turns + first_turn == 2U << bits);
+    static constexpr std::uint32_t named(Number seen) noexcept { return static_cast<std::uint32_t>(seen / first_name) % names; }
+    static constexpr std::uint32_t turned_to(Number seen) noexcept {
+      return static_cast<std::uint32_t>(seen / first_name) / names;
+    }
 
     struct Place {
       Owned owned;
@@ -323,20 +333,19 @@ struct Mortal : Blocking<Os> {
       return (place.owned.word.load(std::memory_order_acquire) & owner_word::died) != 0;
     }
 
-    bool bring_back(Word& word, std::uint32_t one, std::uint32_t place) {
-      std::uint32_t seen = settle(word, word.load(std::memory_order_acquire));
+    void bring_back(Count& count, Number one, std::uint32_t max, std::uint32_t place) {
+      Number seen = settle(count, count.load(std::memory_order_acquire));
       const std::uint32_t turn = places_[place].turns.load(std::memory_order_acquire);
-      const bool held = (turn & 1) != 0;
-      if (held) {
-        // Nobody else gives this one back: the holder is dead, and the gate keeps others like us out.
-        while (!word.compare_exchange_weak(seen, (seen + one) | turning(place + 1, turn + 1),
-                                           std::memory_order_acq_rel, std::memory_order_acquire)) {
-          seen = settle(word, seen);
+      if ((turn & 1) != 0) {
+        // Nobody else gives this one back: the holder is dead, and the gate keeps others like us out. There may be no room
+        // for it, if another was released in its stead.
+        while (!count.compare_exchange_weak(seen, (seen + (seen / one < max ? one : 0)) | turning(place + 1, turn + 1),
+                                            std::memory_order_acq_rel, std::memory_order_acquire)) {
+          seen = settle(count, seen);
         }
-        settle(word, word.load(std::memory_order_acquire));
+        settle(count, count.load(std::memory_order_acquire));
       }
       places_[place].owned.word.store(0, std::memory_order_release);
-      return held;
     }
 
     ShortLock gate_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <source_location>
 #include <span>
@@ -22,9 +23,23 @@ struct Deadly : Sleeping {
     Word word{0};
   };
 
+  /// 64 bits that change in one step, with a word that is their low half.
+  class WideWord : public Sleeping::template Atomic<std::uint64_t> {
+    static_assert(std::endian::native == std::endian::little, "the model takes the low half for the first four bytes");
+
+   public:
+    explicit WideWord(std::uint64_t value)
+        : Sleeping::template Atomic<std::uint64_t>(value), low_(LowHalf{this->location()}) {}
+    [[nodiscard]] Word& low() noexcept { return low_; }
+
+   private:
+    Word low_;
+  };
+
   /// Few, so that all that they can do can be looked at.
   static constexpr std::uint32_t most_parties = 3;
   static constexpr std::uint32_t most_permits = 3;
+  static constexpr std::uint32_t turn_bits = 25;
 
   using Self = Owner;
   static Self& me() { return Explorer::current().owner(); }

@@ -116,7 +116,9 @@ class Explorer : public Execution {
     memory_.fence(me().knows, std::memory_order_seq_cst);  // the kernel's, before it compares
     for (const Watched& word : me().on) {
       const std::size_t store = store_for_load(word.location, std::memory_order_relaxed);
-      const std::uint64_t value = memory_.load(me().knows, word.location, store, std::memory_order_relaxed);
+      // Of a wide word the low half is compared.
+      const auto value =
+          static_cast<std::uint32_t>(memory_.load(me().knows, word.location, store, std::memory_order_relaxed));
       note(value);
       if (value == word.value) continue;
       if (trace_.on()) say(std::memory_order_relaxed, "does not sleep on", word.location, ": it holds " + number(value));

@@ -3,16 +3,21 @@
 
 #include <trine/os/futex_linux.hpp>
 #include <trine/os/robust_linux.hpp>
+#include <trine/os/wide_word.hpp>
 
 namespace trine::os {
 
 /// Sleeping on words that processes share, and owners whose death the kernel notices.
 struct RobustFutex : LinuxFutex<FutexScope::machine> {
   using Owned = OwnedWord;
+  using WideWord = os::WideWord;
 
   /// How many parties can be inside at a time, and how many permits held: each has a word of its own in the object.
   static constexpr std::uint32_t most_parties = 128;
   static constexpr std::uint32_t most_permits = 127;
+
+  /// How many bits of a place's turns a semaphore's state has.
+  static constexpr std::uint32_t turn_bits = 25;
 
   /// The calling thread, as an owner: its number, and the list of what it owns.
   using Self = Robust::Thread;
