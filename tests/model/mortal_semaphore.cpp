@@ -209,8 +209,8 @@ TEST(ModelMortalSemaphoreMutant, BroughtBackWithoutAName) {
                 {.threads = 3, .bound = 2, .kills = 2, .weak_memory = false}, rescuer_dies<mutated_mortal>, "check failed");
 }
 
-// One who was stopped over the name of a place takes out another, which looks the same: the bits of the turns that it has are those
-// of an earlier turn. Only their number keeps this from happening.
+// One who was stopped over the name of a place takes out another, which looks the same: it has the same bits of the turns. Only
+// their number keeps this from happening.
 TEST(ModelMortalSemaphoreMutant, TurnsComeAgainAfterTwo) {
   caught_deaths({.bound = 4, .weak_memory = false}, place_used_again<few_turns<1>>, "check failed");
 }

@@ -291,6 +291,27 @@ TEST_F(KillSemaphore, RescuerWhileAnotherSleeps) {
   });
 }
 
+// Somebody knows that the holder of all permits is dead and releases them by hand; then there is no room for those that come back.
+TEST_F(KillSemaphore, ReleasedInPlaceOfTheDead) {
+  constexpr std::ptrdiff_t all = 127;  // as many as can be held at a time
+  Trial trial(0);
+  auto& semaphore = trial.make<Semaphore>(all, all);
+  Report* report = nullptr;
+  Child& holder = trial.bystander(
+      [&semaphore] {
+        std::vector<trine::Permit<B>> held;
+        for (std::ptrdiff_t i = 0; i < all; ++i) held.push_back(semaphore.permit());
+        ::_exit(0);
+      },
+      report);
+  trial.check(holder.ends_before(Clock::now() + hang), "the holder did not end");
+  trial.check(semaphore.value() == all, "a dead one's permits are not counted");
+  semaphore.release(all);
+  trial.check(semaphore.value() == all, "there are more than the maximum");
+  has_exactly(trial, semaphore, all, all);
+  EXPECT_EQ(trial.trouble(), "");
+}
+
 TEST_F(KillSemaphore, HolderDiesWhileSomebodySleeps) {
   std::chrono::microseconds slowest{0};
   constexpr int kills = 20;
