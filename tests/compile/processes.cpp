@@ -71,7 +71,7 @@ constexpr bool stays = !std::is_copy_constructible_v<T> && !std::is_move_constru
 static_assert(stays<trine::Event<P>> && stays<trine::Lock<P>> && stays<trine::Semaphore<P>> && stays<trine::Barrier<P>> &&
               stays<trine::Queue<int, P>> && stays<trine::Event<M>> && stays<trine::Queue<int, M, 8>>);
 
-// A permit knows whose it is; more of them than there are places for can't be asked for by mistake.
+// That a permit knows whose it is takes nothing from how many there can be.
 static_assert(trine::Semaphore<P>::largest == trine::Semaphore<>::largest);
 static_assert(trine::Semaphore<P>::largest == trine::Semaphore<M>::largest);
 
