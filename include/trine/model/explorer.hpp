@@ -12,14 +12,14 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <trine/model/execution.hpp>
+#include <trine/model/exploration.hpp>
 #include <utility>
 #include <vector>
 
 namespace trine::modelling {
 
 /// What the modelled objects call: each operation is a step of the execution that runs.
-class Explorer : public Execution {
+class Explorer : public Exploration {
  public:
   static Explorer& current() {
     if (active() == nullptr) throw std::logic_error("trine: an object of the model backend is used outside model::check()");

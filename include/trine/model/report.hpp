@@ -72,7 +72,9 @@ class Report {
   [[nodiscard]] const std::string& replay() const noexcept { return replay_; }
 
  private:
+  friend class Choices;
   friend class Execution;
+  friend class Exploration;
 
   bool complete_ = false;
   std::uint64_t executions_ = 0;
