@@ -17,6 +17,11 @@ rows=$(mktemp)
 section=$(mktemp)
 trap 'rm -f "$rows" "$section"' EXIT
 
+for body in "$source"/tests/model/*.cpp "$source"/tests/litmus/*.cpp; do
+  program=$(basename "$(dirname "$body")")_$(basename "$body" .cpp)
+  [ -x "$build/tests/$program" ] || { echo "$build has no $program: nothing may be missing in the tables" >&2; exit 1; }
+done
+
 failed=0
 for program in $(find "$build" -type f -perm -u+x \( -name 'model_*' -o -name 'litmus_*' \) | LC_ALL=C sort); do
   echo "$program"

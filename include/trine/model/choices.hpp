@@ -19,8 +19,8 @@
 
 namespace trine::modelling {
 
-/// Where an execution has come to, and what is chosen at each of its choices: by the path that leads through the tree of all, by
-/// chance, or by a replay string. What was found is kept here too.
+/// Where an execution has come to, and what is chosen at each of its choices: by the path that leads through the tree of all,
+/// by chance, or by a replay string. What was found is kept here too.
 class Choices {
  public:
   Choices() = default;

@@ -69,7 +69,9 @@ class Deaths : public Choices {
       if (options_.kernel.wakes_for_noted) rouse(word.address, 1);
     } else if ((held & owners) == threads_[id].owner.id) {
       const std::uint64_t marked = (options_.kernel.keeps_mark ? held & sleepers : 0) | (options_.kernel.marks ? died : 0);
-      if (trace_.on()) trace_.line("thread " + std::to_string(id) + "  is dead: #" + std::to_string(word.location) + " = " + number(marked));
+      if (trace_.on()) {
+        trace_.line("thread " + std::to_string(id) + "  is dead: #" + std::to_string(word.location) + " = " + number(marked));
+      }
       threads_.changed();
       if (draining_) {
         at.stores.back().value = marked;
