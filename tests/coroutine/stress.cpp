@@ -251,4 +251,26 @@ TEST_P(Stress, BetweenSchedulers) {
   EXPECT_EQ(sum, std::int64_t{5 * turns} * (5 * turns - 1) / 2);
 }
 
+// What a scheduler ran has ended, and it is gone, while the call that woke it has not returned.
+TEST_P(Stress, ASchedulerGoesBesideWhoWokeIt) {
+  constexpr int rounds = 5 * turns;
+  std::atomic<Event<B>*> shared{nullptr};
+  std::jthread setter([&] {
+    for (int i = 0; i < rounds; ++i) {
+      Event<B>* event = nullptr;
+      while ((event = shared.exchange(nullptr)) == nullptr) std::this_thread::yield();
+      event->set();
+    }
+  });
+  for (int i = 0; i < rounds; ++i) {
+    Event<B> event;
+    const auto waits = [&]() -> Task<bool, B> {
+      shared = &event;
+      co_return co_await event.wait();
+    };
+    const auto scheduler = std::make_unique<Scheduler>(GetParam());
+    EXPECT_TRUE(scheduler->run(waits()));
+  }
+}
+
 }  // namespace

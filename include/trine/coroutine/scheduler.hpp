@@ -150,6 +150,8 @@ class Scheduler {
     post_from_outside(item);
   }
   void post_from_outside(coroutine::Ready& item) noexcept;
+  // One who has posted may still be about to wake somebody.
+  void wait_for_posts() noexcept;
   coroutine::Ready* next() noexcept;
   void fetch() noexcept;
 
@@ -171,10 +173,12 @@ class Scheduler {
   const unsigned threads_;
   const bool several_;
   coroutine::ReadyList line_;              // of the one thread
-  Threads::ShortLock gate_;                // guards the following three
+  Threads::ShortLock gate_;                // guards the following four
   coroutine::ReadyList inbox_;             // from outside; with several threads, all there is
   coroutine::Spawned* spawned_ = nullptr;  // the latest first
   std::exception_ptr failure_;
+  std::size_t posts_ = 0;                     // from outside, so far
+  std::atomic<std::size_t> posts_over_{0};    // of those, whose callers touch nothing here any more
   std::atomic<std::size_t> arrived_{0};  // how many are in the inbox; written with the gate held
   std::atomic<std::size_t> live_{0};     // spawned tasks that have not ended
   std::atomic<bool> stopping_{false};

@@ -53,8 +53,20 @@ inline void Scheduler::post_from_outside(coroutine::Ready& item) noexcept {
     const Hold hold(gate_);
     inbox_.append(item);
     arrived_.store(arrived_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    ++posts_;
   }
   flag_.wake(1);
+  // The last touch: what was posted may have run, and run() returned. Release: pairs with the acquire of the destructor.
+  posts_over_.fetch_add(1, std::memory_order_release);
+}
+
+inline void Scheduler::wait_for_posts() noexcept {
+  std::size_t posts = 0;
+  {
+    const Hold hold(gate_);
+    posts = posts_;
+  }
+  while (posts_over_.load(std::memory_order_acquire) != posts) std::this_thread::yield();
 }
 
 inline coroutine::Ready* Scheduler::next() noexcept {
@@ -198,6 +210,7 @@ inline Scheduler::~Scheduler() {
     if (latest->listed()) coroutine::take_back_from(*this, *latest);
     delete latest;
   }
+  wait_for_posts();
   if (!failure_) return;
   try {
     std::rethrow_exception(failure_);
