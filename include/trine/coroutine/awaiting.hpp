@@ -45,7 +45,9 @@ namespace trine {
 /// every 256th in a row, after which others run: a coroutine that never has to wait does not keep the thread). If not, the
 /// coroutine sleeps in the frame that it has. It goes on where it was: on the Scheduler that ran it, never inside the
 /// call that woke it; or by the executor that it named (see on()). Coroutines are served in the order in which they began
-/// to wait. One that is destroyed while it waits has not waited: nothing is lost, nothing is taken.
+/// to wait. One that is destroyed while it waits has not waited: nothing is lost, nothing is taken. One that was served, and is
+/// destroyed before it has gone on, has taken: a guard or a permit goes back, an item goes with it, and what lock() or acquire()
+/// took stays taken.
 ///
 /// One that is not awaited ends the program: a lock that is not awaited is not locked, and std::scoped_lock would not tell.
 template <class R>

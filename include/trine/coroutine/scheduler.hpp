@@ -42,7 +42,8 @@ struct coroutines;
 /// spawn(), post() and stop() may be called from any thread, at any time; what was done before them is visible to what runs
 /// because of them. They take constant time, a timer takes logarithmic time.
 /// Lifetime: it may be destroyed when no run() is in progress. Tasks that have not ended are destroyed where they wait, the
-/// latest first: they are taken off the objects for which they wait, and nothing is lost.
+/// latest first: they are taken off the objects for which they wait, and nothing is lost but what somebody had given them since
+/// run() returned (see Awaiting).
 class Scheduler {
  public:
   /// Throws std::invalid_argument if there are no threads.
