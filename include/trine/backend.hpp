@@ -152,7 +152,9 @@ concept Backend = requires(typename B::Word& word, typename B::Owned& owned, typ
   flag.wake_all();
   // how long to look away between two looks
   { patience.pauses() } -> std::same_as<std::uint32_t>;
-  patience.found(number);
+  patience.linger();
+  patience.found(number, true, number);
+  patience.used_up();
 };
 
 /// Whether Tag says how an object of backend B gets a name: the backend has NameTag<Tag>, a Storage that takes the tag and the

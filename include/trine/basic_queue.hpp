@@ -67,9 +67,11 @@ class BasicQueue {
 
   /// Waits for room and puts the item in: true, or false when it gave up. Throws QueueShutdown.
   typename B::template Result<bool> put(T&& item, const Until& until = Until::forever()) {
+    state_->put_end.patience.linger();
     return B::run(put_op(std::move(item)), until);
   }
   typename B::template Result<bool> put(const T& item, const Until& until = Until::forever()) {
+    state_->put_end.patience.linger();
     return B::run(put_op(item), until);
   }
 
@@ -81,20 +83,28 @@ class BasicQueue {
   /// Throws QueueShutdown if it put none. Items that lie in memory are put as many at a time as there is room for.
   template <std::ranges::input_range R>
   typename B::template Result<std::size_t> put_many(R&& items, const Until& until = Until::forever()) {
+    state_->put_end.patience.linger();
     return B::run(put_many_op(items), until);
   }
 
   /// Waits for an item and takes it out. Throws QueueShutdown when the queue was shut down and is empty.
-  typename B::template Result<T> get() { return B::run(get_op(), Until::forever()); }
+  typename B::template Result<T> get() {
+    state_->get_end.patience.linger();
+    return B::run(get_op(), Until::forever());
+  }
 
   /// The same; nothing when it gave up.
-  typename B::template Result<std::optional<T>> get(const Until& until) { return B::run(timed_get_op(), until); }
+  typename B::template Result<std::optional<T>> get(const Until& until) {
+    state_->get_end.patience.linger();
+    return B::run(timed_get_op(), until);
+  }
 
   /// Takes an item out if there is one.
   std::optional<T> try_get() { return at_once(timed_get_op()); }
 
   /// Waits for an item and takes up to n out at once; none when it gave up.
   typename B::template Result<std::vector<T>> get_many(std::size_t n, const Until& until = Until::forever()) {
+    state_->get_end.patience.linger();
     return B::run(get_many_op(n), until);
   }
 

@@ -45,8 +45,8 @@ struct QueueEnd {
   typename B::Flag waiting;                                // for this end to move
   typename B::template Atomic<std::uint32_t> index{0};     // how far it has come: see QueueState
   typename B::template Cell<std::uint32_t> other;          // the other end's index, as last seen from here
-  typename Items::Cursor cursor;
-  [[no_unique_address]] typename B::Patience patience;     // of those who wait at this end for the other
+  [[no_unique_address]] typename Items::Cursor cursor;
+  [[no_unique_address]] typename B::Patience patience;     // of those who use this end with the other
 };
 
 /// An item that is put as it is: a reference to the caller's.

@@ -141,11 +141,12 @@ struct QueueState {
       const std::uint32_t got = get_end.index.load(std::memory_order_acquire);
       put_end.other.write() = got;
       inside = distance(got, holding.was());
-      put_end.patience.found(limit - inside);
+      put_end.patience.found(limit - inside, !looks_each_time && inside != 0, holding.was() / one);
       if (inside >= limit) return Tried::must_wait;
     }
     Place place{put_end.cursor, holding.was() / one, inside};
     fill(items, place, limit - inside, holding.count);
+    if (holding.count == limit - inside) put_end.patience.used_up();
     return holding.count != 0 ? Tried::done : Tried::must_wait;
   }
 
@@ -159,11 +160,12 @@ struct QueueState {
       const std::uint32_t put = put_end.index.load(std::memory_order_acquire);
       get_end.other.write() = put;
       there = distance(holding.was(), put);
-      get_end.patience.found(there);
+      get_end.patience.found(there, !looks_each_time && there != limit, holding.was() / one);
       if (there == 0) return (put & closed) != 0 ? Tried::shut : Tried::must_wait;
     }
     Place place{get_end.cursor, holding.was() / one, there};
     drain(items, place, there, holding.count);
+    if (holding.count == there) get_end.patience.used_up();
     return Tried::done;
   }
 

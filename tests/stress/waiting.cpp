@@ -73,26 +73,93 @@ TEST(Waiting, ShortLocksPauseWhateverWasLearnt) {
   EXPECT_EQ(pauses_of_wait<Os>(1), 0);  // and teach nothing
 }
 
+// An end of a queue that finds what it is told to.
+template <int Test>
+struct End {
+  using Os = Counting<Test>;
+
+  // A look of one who need not wait, after which all is used up; how many pauses it made before.
+  int looks(std::uint32_t count, bool busy = true) {
+    const int before = Os::pauses;
+    patience.linger();
+    const int made = Os::pauses - before;
+    patience.found(count, busy, turn++);
+    patience.used_up();
+    return made;
+  }
+
+  // How many of so many looks were lingered before, if `brings` is what that brings, and else they find `otherwise`.
+  int lingered(int looked, std::uint32_t brings, std::uint32_t otherwise = 1) {
+    int times = 0;
+    for (; looked > 0; --looked) {
+      const int before = Os::pauses;
+      patience.linger();
+      const bool was = Os::pauses != before;
+      times += was;
+      patience.found(was ? brings : otherwise, true, turn++);
+      patience.used_up();
+    }
+    return times;
+  }
+
+  trine::Patience<Os> patience;
+  std::uint32_t turn = 0;
+};
+
 TEST(Waiting, AnEndWhoseWaitsBringOneItemLooksAllTheTime) {
-  trine::Patience end;
+  trine::Patience<Counting<10>> end;
   int away = 0;
-  for (int round = 0; round < 160; ++round) {
-    end.found(0);
+  for (std::uint32_t round = 0; round < 160; ++round) {
+    end.found(0, true, round);
     if (end.pauses() != 1) ++away;
-    end.found(1);
+    end.found(1, true, round);
+    end.used_up();
+    end.linger();
   }
   EXPECT_EQ(away, 9);  // every sixteenth tries what the other way brings; the last of them was not waited with
+  EXPECT_EQ(Counting<10>::pauses, 0) << "it lingered";
 }
 
 TEST(Waiting, AnEndWhoseWaitsBringSeveralLooksAway) {
-  trine::Patience end;
-  end.found(0);
+  trine::Patience<Counting<11>> end;
+  end.found(0, true, 0);
   EXPECT_EQ(end.pauses(), 1U);
-  end.found(3);
+  end.found(3, true, 0);
   EXPECT_GT(end.pauses(), 1U);
-  end.found(0);
-  end.found(1);
+  end.found(0, true, 3);
+  end.found(1, true, 3);
   EXPECT_EQ(end.pauses(), 1U);
+}
+
+TEST(Waiting, AnEndLingersWhereThatBringsSeveral) {
+  End<12> end;
+  EXPECT_GT(end.lingered(1000, 10), 900);
+}
+
+TEST(Waiting, AnEndDoesNotLingerWhereManyCome) {
+  End<13> end;
+  EXPECT_LT(end.lingered(1000, 1000), 600);
+  EXPECT_EQ(End<13>().lingered(1000, 1000, 1000), 0);
+}
+
+TEST(Waiting, AnEndSeldomLingersInVain) {
+  End<14> end;
+  EXPECT_LT(end.lingered(1000, 1), 10);
+  EXPECT_LT(end.lingered(100'000, 1), 40);
+  EXPECT_GT(end.lingered(5000, 10), 800) << "it does not learn again";
+}
+
+TEST(Waiting, AnEndDoesNotLingerWhereSeveralComeAnyway) {
+  EXPECT_EQ(End<15>().lingered(1000, 10, 10), 0);
+  End<16> end;
+  end.lingered(1000, 10);
+  EXPECT_LT(end.lingered(10'000, 10, 10), 130) << "it does not notice that they come anyway";
+  EXPECT_EQ(end.lingered(1000, 10, 10), 0);
+}
+
+TEST(Waiting, AnEndDoesNotLingerForOneThatIsIdle) {
+  End<17> end;
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(end.looks(i % 2 == 0 ? 1 : 8, false), 0);
 }
 
 }  // namespace

@@ -251,7 +251,7 @@ struct Blocking {
   using ShortLock = ShortLockOver<Blocking, Os>;
 
   /// What an end of a queue learns of how often to look at the other.
-  using Patience = std::conditional_t<Os::spins, trine::Patience, NoPatience>;
+  using Patience = std::conditional_t<Os::spins, trine::Patience<Os>, NoPatience>;
 
  private:
   // Whether nobody but the calling thread can use an object: then no atomic step is needed.
