@@ -47,6 +47,7 @@ struct Tabled {
   static std::uintptr_t address(const typename Os::Word& word) { return word.location() * 4; }
   static typename Table::Batch*& batch();
   static void deliver(typename Table::Sleeper& sleeper) noexcept { sleeper.deliver(); }
+  static bool deliver_to_this_thread(typename Table::Sleeper&) noexcept { return false; }
   static void delivered() noexcept {}
 };
 

@@ -31,6 +31,7 @@ struct Everywhere {
   static constexpr std::size_t bucket_bits = 12;
   static WaitTable<Everywhere>::Batch*& batch() noexcept;
   static void deliver(WaitTable<Everywhere>::Sleeper& sleeper) noexcept;
+  static bool deliver_to_this_thread(WaitTable<Everywhere>::Sleeper& sleeper) noexcept;
   static void delivered() noexcept;
   static std::uintptr_t address(const Os::Word& word) noexcept { return reinterpret_cast<std::uintptr_t>(&word); }
 };

@@ -122,6 +122,7 @@ class Scheduler {
 
  private:
   friend void coroutine::post_to(Scheduler&, coroutine::Ready&) noexcept;
+  friend bool coroutine::post_to_own(Scheduler&, coroutine::Ready&) noexcept;
   friend bool coroutine::take_back_from(Scheduler&, coroutine::Ready&) noexcept;
   friend void coroutine::add_timer(Scheduler&, coroutine::Timer&, coroutine::Timer::TimePoint);
   friend void coroutine::remove_timer(Scheduler&, coroutine::Timer&) noexcept;

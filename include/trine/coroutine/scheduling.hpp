@@ -225,6 +225,12 @@ namespace coroutine {
 
 [[gnu::always_inline]] inline void post_to(Scheduler& scheduler, Ready& item) noexcept { scheduler.post(item); }
 
+[[gnu::always_inline]] inline bool post_to_own(Scheduler& scheduler, Ready& item) noexcept {
+  const bool own = scheduler.mine();
+  if (own) scheduler.line_.append(item);
+  return own;
+}
+
 inline bool take_back_from(Scheduler& scheduler, Ready& item) noexcept {
   const Scheduler::Hold hold(scheduler.gate_);
   if (!item.listed()) return false;

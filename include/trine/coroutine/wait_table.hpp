@@ -25,7 +25,8 @@ namespace trine::coroutine {
 ///
 /// `P` says what the table is made of: `Os` (as for Blocking), `Gate`, a lock of a few instructions whose unlock() is told what
 /// lock() said, `bucket_bits`, `address(word)`, by which words are told apart, `batch()`, the calling thread's work in progress,
-/// `deliver(sleeper)`, which calls that, and `delivered()`, which is called when such work is done.
+/// `deliver(sleeper)`, which calls that, `deliver_to_this_thread(sleeper)`, which does so if nobody but the calling thread can
+/// resume it (else false), and `delivered()`, which is called when such work is done.
 template <class P>
 class WaitTable {
  public:
@@ -172,7 +173,7 @@ class WaitTable {
     if (!only->rouse()) {
       batch.fail(*only);
     } else if (batch.first != nullptr) {
-      batch.finish(*only);
+      finish(*only, batch);
     } else {
       P::batch() = nullptr;
       P::deliver(*only);
@@ -278,7 +279,23 @@ class WaitTable {
     Node** const at = bucket.find(&word);
     Node* node = *at;
     if (node == nullptr) return;
-    const Node* const last = node->previous;
+    Node* const last = node->previous;
+    // The rule is that all can be had: the ring is cut once.
+    Node* const next_head = node->next_head;
+    while (count > 0 && node->sleeper->claim()) {
+      node->word.store(nullptr, std::memory_order_relaxed);
+      batch.append(*node->sleeper);
+      if (node == last) {
+        *at = next_head;
+        return;
+      }
+      node = node->next;
+      --count;
+    }
+    node->previous = last;
+    last->next = node;
+    node->next_head = next_head;
+    *at = node;
     while (count > 0) {
       Node* const next = node->next;
       const bool end = node == last;
@@ -298,7 +315,7 @@ class WaitTable {
     while (batch.first != nullptr || batch.vain != nullptr) {
       if (Sleeper* const sleeper = Batch::take(batch.first)) {
         if (sleeper->rouse()) {
-          batch.finish(*sleeper);
+          finish(*sleeper, batch);
         } else {
           batch.fail(*sleeper);
         }
@@ -312,11 +329,16 @@ class WaitTable {
     P::delivered();
   }
 
+  // What this thread itself resumes does not run before all this is done.
+  static void finish(Sleeper& sleeper, Batch& batch) noexcept {
+    if (!P::deliver_to_this_thread(sleeper)) batch.finish(sleeper);
+  }
+
   void put_back(Sleeper& sleeper, Batch& batch) noexcept {
     for (;;) {
       const Placed placed = sleeper.settle(*this, true);
       if (placed == Placed::asleep) return;
-      if (placed == Placed::called_off || sleeper.rouse()) return batch.finish(sleeper);
+      if (placed == Placed::called_off || sleeper.rouse()) return finish(sleeper, batch);
     }
   }
 

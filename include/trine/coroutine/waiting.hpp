@@ -34,6 +34,8 @@ class Resumer {
 
 // What a wait needs of the scheduler; scheduler.hpp has them.
 void post_to(Scheduler& scheduler, Ready& item) noexcept;
+/// The same if the calling thread is the only one that the scheduler has, else false.
+bool post_to_own(Scheduler& scheduler, Ready& item) noexcept;
 bool take_back_from(Scheduler& scheduler, Ready& item) noexcept;
 void add_timer(Scheduler& scheduler, Timer& timer, Timer::TimePoint at);
 void remove_timer(Scheduler& scheduler, Timer& timer) noexcept;
@@ -51,12 +53,14 @@ class Remembering : public Table::Sleeper {
   bool over_ : 1 = false;   // done, given up, or failed
   bool left_ : 1 = false;   // because of the limit
   bool taken_ : 1 = false;  // the result was fetched
-  bool : 0;
+  // Written as well, so that no bit is left for which the processor would have to read what was there.
+  std::uint8_t unused_ : 5 = 0;
   // The coroutine; and who destroys it reads:
   bool suspended_ : 1 = false;
   bool shielded_ : 1 = false;  // not ended by the cancelling of the task
   bool tries_once_ : 1 = false;
   bool by_resumer_ : 1 = false;  // which of the two resumes it
+  std::uint8_t unused_either_ : 4 = 0;
 };
 
 /// One wait of one coroutine, from its first attempt in vain on. It lies in the coroutine's frame. A limit, a stop or the
@@ -270,6 +274,12 @@ template <class W>
 }
 
 [[gnu::always_inline]] inline void Everywhere::deliver(Table::Sleeper& sleeper) noexcept { static_cast<Waiting&>(sleeper).Waiting::deliver(); }
+
+[[gnu::always_inline]] inline bool Everywhere::deliver_to_this_thread(Table::Sleeper& sleeper) noexcept {
+  Waiting& waiting = static_cast<Waiting&>(sleeper);
+  Scheduler* const scheduler = waiting.scheduler();
+  return scheduler != nullptr && post_to_own(*scheduler, waiting);
+}
 
 inline void Waiting::step(Ready& item) {
   Waiting& self = static_cast<Waiting&>(item);
