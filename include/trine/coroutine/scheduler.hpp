@@ -74,8 +74,7 @@ class Scheduler {
   void spawn(Task<T, B> task, std::atomic<bool>* gone = nullptr) {
     auto spawned = std::make_unique<coroutine::Detached<T, B>>(*this, std::move(task));
     spawned->tell(gone);
-    enlist(*spawned);
-    post(static_cast<coroutine::Ready&>(*spawned.release()));
+    begin(*spawned.release());
   }
 
   /// Calls a function on a thread of this scheduler, at the end of the line. run() waits for it as for a task.
@@ -152,15 +151,24 @@ class Scheduler {
     post_from_outside(item);
   }
   void post_from_outside(coroutine::Ready& item) noexcept;
+  void put_into_inbox(coroutine::Ready& item) noexcept;
+  void wake_for_post() noexcept;
   // One who has posted may still be about to wake somebody.
   void wait_for_posts() noexcept;
   coroutine::Ready* next() noexcept;
   void fetch() noexcept;
 
   [[nodiscard]] bool has_work() const noexcept { return !line_.empty() || arrived_.load(std::memory_order_relaxed) != 0; }
-  [[nodiscard]] bool no_task_left() const noexcept { return live_.load(std::memory_order_acquire) == 0 && !has_work(); }
+  // Spawned tasks that have not ended. What has ended is read first: then 0 means that there was none at that moment.
+  // Acquire: pairs with the release of those that have ended.
+  [[nodiscard]] std::size_t live() const noexcept {
+    const std::size_t ended = ended_.load(std::memory_order_acquire) + ended_elsewhere_.load(std::memory_order_acquire);
+    return begun_.load(std::memory_order_relaxed) - ended;
+  }
+  [[nodiscard]] bool no_task_left() const noexcept { return live() == 0 && !has_work(); }
 
-  void enlist(coroutine::Spawned& spawned) noexcept;
+  void begin(coroutine::Spawned& spawned) noexcept;
+  void count_end() noexcept;
   void unlist(coroutine::Spawned& spawned) noexcept;
   void fail_with(std::exception_ptr failure) noexcept;
 
@@ -182,7 +190,9 @@ class Scheduler {
   std::size_t posts_ = 0;                     // from outside, so far
   std::atomic<std::size_t> posts_over_{0};    // of those, whose callers touch nothing here any more
   std::atomic<std::size_t> arrived_{0};  // how many are in the inbox; written with the gate held
-  std::atomic<std::size_t> live_{0};     // spawned tasks that have not ended
+  std::atomic<std::size_t> begun_{0};    // how many tasks were spawned; written with the gate held
+  std::atomic<std::size_t> ended_{0};    // and have ended: those on the only thread, which alone writes it
+  std::atomic<std::size_t> ended_elsewhere_{0};
   std::atomic<bool> stopping_{false};
   Threads::Flag flag_;  // "a thread sleeps"
   coroutine::Timers timers_;

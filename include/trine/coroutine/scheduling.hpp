@@ -51,10 +51,12 @@ inline Awaiting<bool> Scheduler::sleep(const Until& until) {
 inline void Scheduler::post_from_outside(coroutine::Ready& item) noexcept {
   {
     const Hold hold(gate_);
-    inbox_.append(item);
-    arrived_.store(arrived_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-    ++posts_;
+    put_into_inbox(item);
   }
+  wake_for_post();
+}
+
+inline void Scheduler::wake_for_post() noexcept {
   flag_.wake(1);
   // The last touch: what was posted may have run, and run() returned. Release: pairs with the acquire of the destructor.
   posts_over_.fetch_add(1, std::memory_order_release);
@@ -67,6 +69,13 @@ inline void Scheduler::wait_for_posts() noexcept {
     posts = posts_;
   }
   while (posts_over_.load(std::memory_order_acquire) != posts) std::this_thread::yield();
+}
+
+// With the gate held.
+inline void Scheduler::put_into_inbox(coroutine::Ready& item) noexcept {
+  inbox_.append(item);
+  arrived_.store(arrived_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  ++posts_;
 }
 
 inline coroutine::Ready* Scheduler::next() noexcept {
@@ -90,12 +99,34 @@ inline void Scheduler::fetch() noexcept {
   arrived_.store(0, std::memory_order_relaxed);
 }
 
-inline void Scheduler::enlist(coroutine::Spawned& spawned) noexcept {
-  live_.fetch_add(1, std::memory_order_relaxed);
-  const Hold hold(gate_);
-  spawned.after = spawned_;
-  if (spawned_ != nullptr) spawned_->before = &spawned;
-  spawned_ = &spawned;
+// Puts a task into the list and at the end of the line.
+inline void Scheduler::begin(coroutine::Spawned& spawned) noexcept {
+  const bool own = mine();
+  {
+    const Hold hold(gate_);
+    spawned.after = spawned_;
+    if (spawned_ != nullptr) spawned_->before = &spawned;
+    spawned_ = &spawned;
+    begun_.store(begun_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    if (!own) put_into_inbox(spawned);
+  }
+  if (own) {
+    line_.append(spawned);
+  } else {
+    wake_for_post();
+  }
+}
+
+// The only thread looks itself whether that was the last. Others wake it, and it adds to what they add to before it sleeps:
+// of the two the later sees what came before the earlier.
+inline void Scheduler::count_end() noexcept {
+  if (mine()) {
+    // Release: pairs with the acquire in live().
+    ended_.store(ended_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    return;
+  }
+  ended_elsewhere_.fetch_add(1, std::memory_order_acq_rel);
+  if (live() == 0) flag_.wake_all();
 }
 
 inline void Scheduler::unlist(coroutine::Spawned& spawned) noexcept {
@@ -145,6 +176,8 @@ void Scheduler::idle(Enough& enough) {
     if (has_work() || enough() || watched_.changed() || (spin.slow() && timers_.due())) return;
   }
   const auto raised = flag_.raise();
+  // Acquire and release: pairs with that of who ends a task of this scheduler elsewhere.
+  ended_elsewhere_.fetch_add(0, std::memory_order_acq_rel);
   std::vector<trine::Sleep<os::Native::Word>> words{raised};
   const TimePoint until = watched_.collect(words);
   if (look_on(enough)) return;
@@ -196,7 +229,7 @@ inline void Scheduler::run() {
   run_until([this] { return stopping_.load(std::memory_order_relaxed) || no_task_left(); });
   stopping_.store(false, std::memory_order_relaxed);
   std::exception_ptr failure;
-  if (live_.load(std::memory_order_acquire) == 0) {
+  if (live() == 0) {
     const Hold hold(gate_);
     failure = std::exchange(failure_, nullptr);
   }
@@ -256,8 +289,7 @@ inline void end_of(Scheduler& scheduler, Spawned& spawned, std::exception_ptr fa
   if (failure) scheduler.fail_with(std::move(failure));
   scheduler.unlist(spawned);
   delete &spawned;
-  // Release: pairs with the acquire of run(), which returns when this was the last.
-  if (scheduler.live_.fetch_sub(1, std::memory_order_acq_rel) == 1) poke(scheduler);
+  scheduler.count_end();
 }
 
 inline WatchList& watch_list_of(Scheduler& scheduler) noexcept { return scheduler.watched_; }
