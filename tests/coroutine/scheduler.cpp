@@ -190,6 +190,34 @@ TEST(Scheduler, HopsToAnother) {
   EXPECT_TRUE(there);
 }
 
+// Some end at home, the others at the same moment on the thread of another: run() returns after the last.
+TEST(Scheduler, TasksMayEndOnAnother) {
+  static constexpr int rounds = 300;
+  Scheduler first;
+  Scheduler second;
+  Event<B> over;
+  const auto keeper = [&]() -> Task<void, B> { co_await over.wait(); };
+  second.spawn(keeper());
+  std::jthread other([&] { second.run(); });
+  std::atomic<int> ended{0};
+  const auto leaves = [&]() -> Task<void, B> {
+    co_await second.hop();
+    ++ended;
+  };
+  const auto stays = [&]() -> Task<void, B> {
+    co_await first.hop();
+    ++ended;
+  };
+  for (int round = 1; round <= rounds; ++round) {
+    first.spawn(leaves());
+    if (round % 2 == 0) first.spawn(stays());
+    if (round % 3 == 0) first.spawn(leaves());
+    first.run();
+    ASSERT_EQ(ended, round + round / 2 + round / 3);
+  }
+  over.set();
+}
+
 TEST(Scheduler, SleepsInOrderOfTime) {
   std::vector<int> order;
   Scheduler scheduler;
