@@ -10,12 +10,19 @@
 #include <cstdint>
 #include <cstdlib>
 #include <new>
+#include <thread>
 
 #include <trine/trine.hpp>
 
 namespace {
 std::atomic<std::size_t> allocations{0};
+std::atomic<std::size_t> released{0};
+
+void release(void* made) noexcept {
+  if (made != nullptr) released.fetch_add(1, std::memory_order_relaxed);
+  std::free(made);
 }
+}  // namespace
 
 // Not inlined: g++ would warn that what one gave is given back by the other's free().
 [[gnu::noinline]] void* operator new(std::size_t size) {
@@ -23,8 +30,8 @@ std::atomic<std::size_t> allocations{0};
   if (void* const made = std::malloc(size)) return made;
   throw std::bad_alloc();
 }
-[[gnu::noinline]] void operator delete(void* made) noexcept { std::free(made); }
-[[gnu::noinline]] void operator delete(void* made, std::size_t) noexcept { std::free(made); }
+[[gnu::noinline]] void operator delete(void* made) noexcept { release(made); }
+[[gnu::noinline]] void operator delete(void* made, std::size_t) noexcept { release(made); }
 
 namespace {
 
@@ -102,6 +109,28 @@ TEST(Footprint, ManyPermitsAtOnceTakeNoStack) {
     EXPECT_EQ(allocations.load(), before);
   };
   trine::run(body());
+}
+
+// And of tasks that have ended the next are made; nothing of it is left when the thread has ended.
+TEST(Footprint, TheMemoryOfTasksIsUsedAgain) {
+  static constexpr int tasks = 1000;
+  const std::size_t allocated = allocations.load();
+  const std::size_t given_back = released.load();
+  std::thread([] {
+    const auto nothing = []() -> Task<void, B> { co_return; };
+    Scheduler scheduler;
+    const auto run_all = [&] {
+      const std::size_t before = allocations.load();
+      for (int i = 0; i < tasks; ++i) scheduler.spawn(nothing());
+      scheduler.run();
+      return allocations.load() - before;
+    };
+    EXPECT_GE(run_all(), 2 * tasks);
+    if (!trine::os::memory_is_checked) {
+      EXPECT_EQ(run_all(), 0U);
+    }
+  }).join();
+  EXPECT_EQ(allocations.load() - allocated, released.load() - given_back);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <coroutine>
+#include <cstddef>
 #include <exception>
 #include <memory>
 #include <stop_token>
@@ -74,6 +75,9 @@ class Spawned : public Root, public Ready {
   virtual ~Spawned() {
     if (gone_ != nullptr) gone_->store(true, std::memory_order_release);
   }
+
+  static void* operator new(std::size_t size) { return Frames::take(size); }
+  static void operator delete(void* spawned, std::size_t size) noexcept { Frames::give_back(spawned, size); }
 
   /// Sets `gone` when this is destroyed.
   void tell(std::atomic<bool>* gone) noexcept { gone_ = gone; }

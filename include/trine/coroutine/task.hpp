@@ -2,6 +2,7 @@
 #pragma once
 
 #include <coroutine>
+#include <cstddef>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -10,6 +11,7 @@
 #include <utility>
 
 #include <trine/coroutine/awaiting.hpp>
+#include <trine/coroutine/frames.hpp>
 #include <trine/task.hpp>
 
 namespace trine {
@@ -93,6 +95,9 @@ class [[nodiscard]] Task<T, B> {
   class promise_type : public task::Outcome<T> {
    public:
     using DrivenByTrine = void;
+
+    static void* operator new(std::size_t size) { return coroutine::Frames::take(size); }
+    static void operator delete(void* frame, std::size_t size) noexcept { coroutine::Frames::give_back(frame, size); }
 
     Task get_return_object() noexcept { return Task(Handle::from_promise(*this)); }
     std::suspend_always initial_suspend() const noexcept { return {}; }
