@@ -72,8 +72,9 @@ class PoolFuture {
   }
 
   /// Calls `callback(result)`, or `callback()` for a void task, when the task is done and has not failed; at once, if it is already.
-  /// It is called by a thread of the pool's, or by one that waits for any of its results, before get() returns this one: it must not
-  /// wait for the pool. An exception of it is printed, and otherwise ignored.
+  /// It is called by a worker or another thread of the pool's, or by a thread that waits for any of its results, before get()
+  /// returns this one: it must not wait for the pool. (It may terminate() a pool of processes.) An exception of it is printed,
+  /// and otherwise ignored. Throws std::system_error if no thread is to be had that would call it; then nobody will.
   template <class Callback>
   PoolFuture& on_success(Callback callback) {
     return add([callback = std::move(callback), result = result_.get()] {
@@ -106,8 +107,8 @@ class PoolFuture {
 
   // The callback refers to the result, which keeps it: not by a share of its own.
   PoolFuture& add(std::function<void()> callback) {
+    if (!result_->ready()) pool_->attend();
     result_->when_settled(std::move(callback));
-    pool_->attend();
     return *this;
   }
 

@@ -113,16 +113,17 @@ class Pool {
   auto map_async(F&& function, Range&& items, std::size_t chunk = 0) {
     using R = ResultOfEach<F, Range>;
     return with_count(std::forward<Range>(items), [&](auto&& all, std::size_t count) {
-      PoolParts<R, Listed<R>> parts((count + chunk_of(chunk, count) - 1) / chunk_of(chunk, count));
+      crew_->attend();  // first, for it may fail
+      const std::size_t most = chunk_of(chunk, count);
+      PoolParts<R, Listed<R>> parts(count / most + (count % most != 0 ? 1 : 0));
       std::vector<Sent<std::ranges::range_value_t<Range>>> some;
       std::size_t left = count;
       for (auto&& each : all) {
         some.emplace_back(std::forward<decltype(each)>(each));
-        if (some.size() < chunk_of(chunk, count) && some.size() < left) continue;
+        if (some.size() < most && some.size() < left) continue;
         left -= some.size();
-        parts.add(crew_->template call_each<Listed<R>>(std::decay_t<F>(function), std::exchange(some, {})));
+        parts.add(crew_->template call_each<Listed<R>>(std::decay_t<F>(function), std::exchange(some, {}), false));
       }
-      crew_->attend();
       return Future<typename decltype(parts)::Whole, B>(crew_, parts.whole());
     });
   }
@@ -151,16 +152,18 @@ class Pool {
     return stream(std::forward<F>(function), std::forward<Range>(items), checked_chunk(chunk), PoolOrder::of_results);
   }
 
-  /// No more tasks; the workers end when those that there are have been done.
+  /// No more tasks; the workers end when those that there are have been done. A range that imap() has begun to read is read on,
+  /// by those who ask for its results, until join().
   void close() { crew_->close(); }
 
   /// Ends the workers now, and waits for that: processes are killed, threads finish the function that they are at, and so do
   /// coroutines, but for a function that returns a Task, which is destroyed where it waits. The tasks that are not done fail with
-  /// WorkerDied.
+  /// WorkerDied. Throws std::logic_error if a worker calls it, that is a function or, except on processes, a callback: it would
+  /// wait for itself. Nor may a worker destroy the pool.
   void terminate() { crew_->terminate(); }
 
   /// Waits until all tasks are done and the workers have ended: true, or false when it gave up. Throws Error unless close() or
-  /// terminate() was called.
+  /// terminate() was called, and std::logic_error if a function or a callback calls it, for which it would wait.
   typename B::template Result<bool> join(const Until& until = Until::forever()) { return crew_->join(until); }
 
  private:

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <exception>
 #include <functional>
+#include <limits>
 #include <list>
 #include <memory>
 #include <numeric>
@@ -150,6 +151,21 @@ TYPED_TEST(PoolTest, map_keeps_the_order_whatever_the_chunk) {
     }
     const auto many = co_await pool.map(square, std::views::iota(0, 10000), 1);
     EXPECT_EQ(many, squares(10000));
+  }());
+}
+
+TYPED_TEST(PoolTest, maps_in_one_chunk_and_by_members) {
+  using B = TypeParam;
+  trine::run([]() -> trine::Task<void, B> {
+    trine::Pool<B> pool(2);
+    const auto all = co_await pool.map(square, numbers(10), std::numeric_limits<std::size_t>::max());
+    EXPECT_EQ(all, squares(10));
+    auto later = pool.map_async(square, numbers(10), std::numeric_limits<std::size_t>::max());
+    const auto same = co_await later.get();
+    EXPECT_EQ(same, squares(10));
+    const std::vector<std::string> words{"a", "", "three"};
+    const auto sizes = co_await pool.map(&std::string::size, words);
+    EXPECT_EQ(sizes, (std::vector<std::size_t>{1, 0, 5}));
   }());
 }
 
@@ -344,22 +360,103 @@ TYPED_TEST(PoolTest, imap_reads_an_endless_range_a_few_chunks_ahead) {
   }());
 }
 
-TYPED_TEST(PoolTest, what_a_range_throws_reaches_the_caller) {
+TYPED_TEST(PoolTest, what_a_range_throws_comes_after_the_results_of_what_it_gave) {
   using B = TypeParam;
   trine::run([]() -> trine::Task<void, B> {
     trine::Pool<B> pool(3);
     auto broken = std::views::iota(0) | std::views::transform([](int n) {
-                    if (n == 20) throw std::logic_error("no more");
+                    if (n == 20) throw std::domain_error("no more");
                     return n;
                   });
-    auto results = pool.imap(square, broken);
-    bool thrown = false;
-    for (int i = 0; i <= 20 && !thrown; ++i) {
-      thrown = co_await throws<std::logic_error, B>([&] { return results.next(); });
+    for (const std::size_t chunk : {1U, 3U, 100U}) {
+      auto results = pool.imap(square, broken, chunk);
+      for (int i = 0; i < 20; ++i) {
+        const auto result = co_await results.next();
+        EXPECT_EQ(result, i * i);
+      }
+      const bool thrown = co_await throws<std::domain_error, B>([&] { return results.next(); });
+      EXPECT_TRUE(thrown);
+      const auto end = co_await results.next();
+      EXPECT_EQ(end, std::nullopt);
+      std::multiset<int> found;
+      auto unordered = pool.imap_unordered(square, broken, chunk);
+      const bool thrown_last = co_await throws<std::domain_error, B>([&]() -> trine::Task<void, B> {
+        while (const auto n = co_await unordered.next()) found.insert(*n);
+      });
+      EXPECT_TRUE(thrown_last);
+      const auto all = squares(20);
+      EXPECT_EQ(found, std::multiset<int>(all.begin(), all.end()));
     }
-    EXPECT_TRUE(thrown);
     const int four = co_await pool.apply(square, 2);
     EXPECT_EQ(four, 4);
+  }());
+}
+
+TYPED_TEST(PoolTest, an_imap_goes_on_after_close) {
+  using B = TypeParam;
+  trine::run([]() -> trine::Task<void, B> {
+    for (const std::size_t chunk : {1U, 7U}) {
+      trine::Pool<B> pool(2);
+      auto results = pool.imap(square, std::views::iota(0, 100), chunk);
+      for (int i = 0; i < 100; ++i) {
+        const auto result = co_await results.next();
+        EXPECT_EQ(result, i * i);
+        if (i == 0) pool.close();
+      }
+      EXPECT_THROW(pool.submit(square, 1), trine::Error);
+      EXPECT_THROW(pool.imap(square, numbers(3)), trine::Error);
+      const auto end = co_await results.next();
+      EXPECT_EQ(end, std::nullopt);
+      const bool ended = co_await pool.join();
+      EXPECT_TRUE(ended);
+    }
+  }());
+}
+
+TYPED_TEST(PoolTest, an_imap_of_a_pool_that_is_joined_gives_what_was_read_and_then_one_error) {
+  using B = TypeParam;
+  trine::run([]() -> trine::Task<void, B> {
+    trine::Pool<B> pool(2);
+    auto results = pool.imap(square, std::views::iota(0), 3);
+    const auto first = co_await results.next();
+    EXPECT_EQ(first, 0);
+    pool.close();
+    const bool ended = co_await pool.join();
+    EXPECT_TRUE(ended);
+    int count = 1;
+    const bool thrown = co_await throws<trine::Error, B>([&]() -> trine::Task<void, B> {
+      for (;; ++count) {
+        const auto result = co_await results.next();
+        EXPECT_EQ(result, count * count);
+      }
+    });
+    EXPECT_TRUE(thrown);
+    EXPECT_EQ(count, 3 * (2 * 4 + 1));
+    const auto end = co_await results.next();
+    EXPECT_EQ(end, std::nullopt);
+  }());
+}
+
+TYPED_TEST(PoolTest, an_imap_of_a_pool_that_is_terminated_ends) {
+  using B = TypeParam;
+  trine::run([]() -> trine::Task<void, B> {
+    trine::Pool<B> pool(2);
+    auto results = pool.imap(square, std::views::iota(0));
+    pool.terminate();
+    int died = 0;
+    int errors = 0;
+    for (bool more = true; more;) {
+      try {
+        const auto result = co_await results.next();
+        more = result.has_value();
+      } catch (const trine::WorkerDied&) {
+        ++died;
+      } catch (const trine::Error&) {
+        ++errors;
+      }
+    }
+    EXPECT_LE(died, 2 * 4);
+    EXPECT_EQ(errors, 1);
   }());
 }
 
@@ -622,6 +719,67 @@ TYPED_TEST(PoolTest, terminate_fails_what_is_not_done) {
     EXPECT_THROW(pool.submit(square, 1), trine::Error);
     const bool ended = co_await pool.join();
     EXPECT_TRUE(ended);
+  }());
+}
+
+/// Whether the workers are in the caller's memory, and may call the pool.
+template <class B>
+inline constexpr bool shares_memory = requires { typename B::Worker; };
+
+TYPED_TEST(PoolTest, a_worker_cannot_wait_for_the_workers) {
+  using B = TypeParam;
+  if constexpr (shares_memory<B>) {
+    trine::run([]() -> trine::Task<void, B> {
+      trine::Pool<B> pool(2);
+      const auto refused = [](auto call) -> trine::Task<bool, B> {
+        try {
+          co_await call();
+        } catch (const trine::RemoteError& e) {
+          co_return e.type() == typeid(std::logic_error).name() && std::string(e.what()).find("worker") != std::string::npos;
+        }
+        co_return false;
+      };
+      const bool ends = co_await refused([&] { return pool.apply([&pool] { pool.terminate(); }); });
+      EXPECT_TRUE(ends);
+      const bool task_ends = co_await refused([&] {
+        return pool.apply([&pool]() -> trine::Task<void, B> {
+          pool.terminate();
+          co_return;
+        });
+      });
+      EXPECT_TRUE(task_ends);
+      const bool waits = co_await refused([&] {
+        return pool.apply([&pool]() -> trine::Task<void, B> { co_await pool.join(); });
+      });
+      EXPECT_TRUE(waits);
+      const auto all = co_await pool.map(square, numbers(20), 1);
+      EXPECT_EQ(all, squares(20));
+    }());
+  }
+}
+
+TYPED_TEST(PoolTest, a_callback_cannot_wait_for_the_workers_if_it_is_called_by_one) {
+  using B = TypeParam;
+  trine::run([]() -> trine::Task<void, B> {
+    trine::Event<B> go;
+    std::atomic<int> called{0};
+    trine::Pool<B> pool(1);
+    auto future = pool.submit(pass<B>, std::ref(go));
+    future.on_success([&](bool) {
+      if (shares_memory<B>) {
+        EXPECT_THROW(pool.terminate(), std::logic_error);
+      }
+      ++called;
+    });
+    future.on_success([&](bool) {
+      EXPECT_THROW((void)pool.join(), std::logic_error);
+      ++called;
+    });
+    go.set();
+    co_await future.wait();
+    EXPECT_EQ(called, 2);
+    const int four = co_await pool.apply(square, 2);
+    EXPECT_EQ(four, 4);
   }());
 }
 

@@ -2,17 +2,22 @@
 //
 // Pools of processes whose parties are killed, and what a pool leaves behind.
 #include <gtest/gtest.h>
+#include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <numeric>
@@ -20,6 +25,7 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -58,6 +64,41 @@ bool exists(pid_t pid) {
   const auto stat = trine::os::thread_stat(static_cast<std::uint32_t>(pid));
   return stat.error == 0 && !stat.ended;
 }
+
+std::size_t own_threads() {
+  std::size_t count = 0;
+  for ([[maybe_unused]] const auto& each : std::filesystem::directory_iterator("/proc/self/task")) ++count;
+  return count;
+}
+
+bool is_stopped(pid_t pid) {
+  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+  std::string word;
+  std::string state;
+  return stat >> word >> word >> state && state == "T";
+}
+
+/// While it lives, the system has no memory for the stack of a new thread.
+class NoMoreThreads {
+ public:
+  NoMoreThreads() {
+    ::pthread_getattr_default_np(&before_);
+    ::pthread_attr_t huge;
+    ::pthread_attr_init(&huge);
+    EXPECT_EQ(::pthread_attr_setstacksize(&huge, std::size_t{1} << 47), 0);
+    EXPECT_EQ(::pthread_setattr_default_np(&huge), 0);
+    ::pthread_attr_destroy(&huge);
+  }
+  NoMoreThreads(const NoMoreThreads&) = delete;
+  NoMoreThreads& operator=(const NoMoreThreads&) = delete;
+  ~NoMoreThreads() {
+    ::pthread_setattr_default_np(&before_);
+    ::pthread_attr_destroy(&before_);
+  }
+
+ private:
+  ::pthread_attr_t before_;
+};
 
 /// Says who does the task, and then waits for the gate.
 bool wait_at(Pids& who, Event& gate) {
@@ -306,6 +347,179 @@ TEST_F(PoolOfProcesses, AForkOfTheOwnerLetsGoOfIt) {
             }),
             0);
   expect_works(*pool);
+}
+
+TEST_F(PoolOfProcesses, AForkOfTheOwnerLetsGoOfItWhateverTheOwnersThreadsDo) {
+  auto pool = std::make_unique<Pool>(2);
+  std::atomic<bool> over{false};
+  std::jthread user([&] {
+    while (!over) {
+      auto first = pool->submit(square, 1);
+      auto second = pool->submit(square, 2);
+      auto third = pool->submit(square, 3);
+      EXPECT_EQ(third.get() + second.get() + first.get(), 14);
+    }
+  });
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(trine_test::in_child([&] {
+                ::alarm(10);  // which kills it if it hangs
+                pool->close();
+                pool->join();
+                pool->terminate();
+                pool.reset();
+                return 0;
+              }),
+              0);
+  }
+  over = true;
+  user.join();
+  expect_works(*pool);
+}
+
+TEST_F(PoolOfProcesses, AForkOfTheOwnerTakesNoResultsAway) {
+  Event gate;
+  Pids who;
+  Pool pool(1);
+  auto future = pool.submit(wait_at, std::ref(who), std::ref(gate));
+  who.get();
+  EXPECT_EQ(trine_test::in_child([&] {
+              gate.set();
+              int refused = 0;
+              const auto expect_refused = [&refused](auto call) {
+                try {
+                  call();
+                } catch (const trine::Error&) {
+                  ++refused;
+                }
+              };
+              expect_refused([&] { (void)future.wait(plenty); });
+              expect_refused([&] { (void)future.get(plenty); });
+              expect_refused([&] { (void)future.ready(); });
+              expect_refused([&] { future.on_success([](bool) {}); });
+              return refused;
+            }),
+            4);
+  EXPECT_TRUE(future.get(plenty));
+  expect_works(pool);
+}
+
+// The limit comes while the workers are asked to end, which they don't.
+void expect_join_gives_up_and_terminate_ends(Pool& pool) {
+  pool.close();
+  const auto began = std::chrono::steady_clock::now();
+  EXPECT_FALSE(pool.join(std::chrono::milliseconds(100)));
+  EXPECT_LT(std::chrono::steady_clock::now() - began, plenty / 2);
+  std::jthread waiter([&pool] { EXPECT_TRUE(pool.join()); });
+  EXPECT_FALSE(pool.join(trine_test::brief));
+  pool.terminate();
+  EXPECT_TRUE(pool.join());
+}
+
+TEST_F(PoolOfProcesses, JoinKeepsItsLimitWhenAnInitializerDoesNotEnd) {
+  Pool pool(1, {.initializer = [] {
+              for (;;) ::pause();
+            }});
+  expect_join_gives_up_and_terminate_ends(pool);
+}
+
+TEST_F(PoolOfProcesses, JoinKeepsItsLimitWhenAWorkerIsStopped) {
+  Pool pool(2);
+  const pid_t worker = pool.apply(own_pid);
+  ::kill(worker, SIGSTOP);
+  ASSERT_TRUE(eventually([&] { return is_stopped(worker); }));
+  expect_join_gives_up_and_terminate_ends(pool);
+}
+
+TEST_F(PoolOfProcesses, JoinKeepsItsLimitWhenTheNurseryIsStopped) {
+  Pool pool(2);
+  const pid_t nursery = pool.apply(nursery_pid);
+  ::kill(nursery, SIGSTOP);
+  ASSERT_TRUE(eventually([&] { return is_stopped(nursery); }));
+  expect_join_gives_up_and_terminate_ends(pool);
+}
+
+TEST_F(PoolOfProcesses, ACallbackMayTerminate) {
+  for (const bool alone : {false, true}) {
+    Event gate;
+    std::atomic<bool> called{false};
+    Pool pool(1);
+    auto first = pool.submit([](Event& go) { return go.wait(); }, std::ref(gate));
+    auto behind = pool.submit(square, 3);
+    auto last = pool.submit(square, 4);
+    first.on_success([&](bool) {
+      pool.terminate();
+      called = true;
+    });
+    gate.set();
+    if (!alone) {
+      EXPECT_TRUE(first.get(plenty));
+    }
+    ASSERT_TRUE(eventually([&] { return called.load(); }));
+    EXPECT_THROW(pool.submit(square, 1), trine::Error);
+    EXPECT_THROW((void)last.get(plenty), trine::WorkerDied);
+    EXPECT_TRUE(pool.join(plenty));
+  }
+}
+
+TEST_F(PoolOfProcesses, ACallbackMayDestroyThePool) {
+  const std::size_t before = own_threads();
+  Event gate;
+  std::atomic<bool> called{false};
+  auto pool = std::make_unique<Pool>(1);
+  {
+    auto first = pool->submit([](Event& go) { return go.wait(); }, std::ref(gate));
+    first.on_success([&](bool) {
+      pool.reset();
+      called = true;
+    });
+  }
+  gate.set();
+  ASSERT_TRUE(eventually([&] { return called.load(); }));
+  // The thread that called back has what is left of the pool, and lets go of it at its end.
+  EXPECT_TRUE(eventually([&] { return own_threads() == before; }));
+}
+
+TEST_F(PoolOfProcesses, WithoutAThreadForItATaskIsNotSubmitted) {
+  Event gate;
+  Pids who;
+  Pool pool(1);
+  auto first = pool.submit(wait_at, std::ref(who), std::ref(gate));
+  who.get();
+  {
+    const NoMoreThreads none;
+    EXPECT_THROW(pool.submit(square, 2), std::system_error);
+    EXPECT_THROW(first.on_success([](bool) { ADD_FAILURE() << "it said that it will not be called"; }), std::system_error);
+    EXPECT_THROW(pool.map_async(square, numbers(3)), std::system_error);
+  }
+  gate.set();
+  EXPECT_TRUE(first.get(plenty));
+  EXPECT_EQ(pool.submit(square, 3).get(plenty), 9);
+  pool.close();
+  EXPECT_TRUE(pool.join(plenty));
+}
+
+TEST_F(PoolOfProcesses, WithoutFilesForItItIsNotMade) {
+  int refused = 0;
+  for (rlim_t spare = 0; spare < 5; ++spare) {
+    const int code = trine_test::in_child([spare] {
+      const int first_free = ::dup(0);
+      ::close(first_free);
+      rlimit limit{};
+      ::getrlimit(RLIMIT_NOFILE, &limit);
+      limit.rlim_cur = static_cast<rlim_t>(first_free) + spare;
+      ::setrlimit(RLIMIT_NOFILE, &limit);
+      try {
+        Pool pool(2);
+        expect_works(pool);
+        return ::testing::Test::HasFailure() ? 1 : 0;
+      } catch (const std::system_error& e) {
+        return e.code().value() == EMFILE ? 2 : 3;
+      }
+    });
+    EXPECT_TRUE(code == 0 || code == 2) << code;
+    refused += code == 2;
+  }
+  EXPECT_GE(refused, 3);  // a bell, its children's ends, its parent's
 }
 
 TEST_F(PoolOfProcesses, ATaskMayUseAPoolOfItsOwn) {

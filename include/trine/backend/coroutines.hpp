@@ -116,6 +116,12 @@ struct coroutines : coroutine::CoroutineWords<coroutine::Words, coroutine::SoleF
     }
   }
 
+  /// Whether the caller is, or is awaited by, a task that runs like that with this token.
+  static bool runs_stoppably(const std::stop_token& stop) {
+    const coroutine::Root* const root = coroutine::here().root;
+    return root != nullptr && root->cancel() == stop;
+  }
+
   /// Where the tasks of a TaskGroup run: on a scheduler, or on that of whoever spawns.
   class Workplace {
    public:

@@ -45,24 +45,28 @@ class Nursery {
     File<Calls> file_;
   };
 
-  /// In the nursery itself; `parent` is the process that made it. A signal of the terminal is for the parent to answer: if it ends,
-  /// all end.
-  Nursery(Bell& bell, int parent) : bell_(bell), parent_(parent), self_(this_process()) {
-    signal(SIGCHLD, SIG_DFL, as_before_[0]);
-    signal(SIGINT, SIG_IGN, as_before_[1]);
-    signal(SIGQUIT, SIG_IGN, as_before_[2]);
-    sigset_t children;
-    sigemptyset(&children);
-    sigaddset(&children, SIGCHLD);
-    ::sigprocmask(SIG_BLOCK, &children, &mask_before_);
+  /// In the parent, so that it learns of what it can't have. Throws std::system_error.
+  explicit Nursery(Bell& bell) : bell_(bell), parent_(this_process()) {
+    const sigset_t children = of_children();
     children_ = File<Calls>(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!children_) fail_call("signalfd", "of a pool");
 #if defined(SYS_pidfd_open)
-    parent_file_ = File<Calls>(static_cast<int>(::syscall(SYS_pidfd_open, parent, 0)));
+    parent_file_ = File<Calls>(static_cast<int>(::syscall(SYS_pidfd_open, parent_, 0)));
+    if (!parent_file_ && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) fail_call("pidfd_open", "of a pool");
 #endif
   }
   Nursery(const Nursery&) = delete;
   Nursery& operator=(const Nursery&) = delete;
+
+  /// In the nursery itself, first of all. A signal of the terminal is for the parent to answer: if it ends, all end.
+  void begin() noexcept {
+    self_ = this_process();
+    signal(SIGCHLD, SIG_DFL, as_before_[0]);
+    signal(SIGINT, SIG_IGN, as_before_[1]);
+    signal(SIGQUIT, SIG_IGN, as_before_[2]);
+    const sigset_t children = of_children();
+    ::sigprocmask(SIG_BLOCK, &children, &mask_before_);
+  }
 
   /// Waits until the bell rings, a child has ended, or the parent has, or for no reason. false: the parent has.
   bool wait() {
@@ -89,8 +93,19 @@ class Nursery {
 
   static void kill(const Child& child) noexcept { ::kill(child.id(), SIGKILL); }
 
+  /// In the parent: a nursery that somebody has stopped goes on.
+  static void resume(const Child& nursery) noexcept { ::kill(nursery.id(), SIGCONT); }
+
  private:
   static constexpr int slice = 40;  // milliseconds
+
+  // The signal that tells of a child's end. Read from the file, it is that of the process which reads.
+  static sigset_t of_children() noexcept {
+    sigset_t children;
+    sigemptyset(&children);
+    sigaddset(&children, SIGCHLD);
+    return children;
+  }
 
   static void signal(int number, void (*action)(int), struct sigaction& before) noexcept {
     struct sigaction now {};
@@ -117,7 +132,7 @@ class Nursery {
 
   Bell& bell_;
   const int parent_;
-  const int self_;
+  int self_ = 0;
   std::array<struct sigaction, 3> as_before_{};
   sigset_t mask_before_{};
   File<Calls> children_;

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -35,7 +36,7 @@ namespace trine {
 /// The workers of a pool where they are processes. Whoever waits for a result sees to all of them: takes answers out of the places
 /// and gives tasks to those that are free. A thread of its own does that from the moment at which somebody relies on it.
 template <class B>
-class ProcessCrew {
+class ProcessCrew : public std::enable_shared_from_this<ProcessCrew<B>> {
   using Slot = PoolSlot<B>;
   using State = PoolState<B>;
 
@@ -46,12 +47,16 @@ class ProcessCrew {
 
   ProcessCrew(std::size_t workers, PoolOptions options)
       : options_(std::move(options)), owner_(B::Nursery::this_process()), state_(workers), seats_(workers) {
+    PoolNursery<B> nursery(*state_, options_, bell_);
     std::cout.flush();
-    nursery_ = B::Child::start([this]() noexcept { return PoolNursery<B>(*state_, options_, bell_, owner_).run(); });
+    nursery_ = B::Child::start([&nursery]() noexcept { return nursery.run(); });
   }
   ProcessCrew(const ProcessCrew&) = delete;
   ProcessCrew& operator=(const ProcessCrew&) = delete;
-  ~ProcessCrew() { terminate(); }
+  ~ProcessCrew() {
+    terminate();
+    if (attendant_.joinable()) attendant_.detach();  // it is the thread that destroys this, as its last act
+  }
 
   [[nodiscard]] std::size_t workers() const noexcept { return seats_.size(); }
 
@@ -60,25 +65,32 @@ class ProcessCrew {
   std::shared_ptr<PoolResult<R>> call(bool alone, const F& function, std::tuple<A...>&& arguments) {
     auto request = wire::request(&wire::call<F, R, A...>, function);
     wire::Writer(request).put(arguments);
-    return add<R>(std::move(request), alone);
+    return add<R>(std::move(request), alone, false);
   }
 
-  /// `function(item)` for each item.
+  /// `function(item)` for each item. `being_read`: they are of a range for which begin_reading() was called.
   template <class R, class F, class T>
-  std::shared_ptr<PoolResult<std::vector<R>>> call_each(const F& function, std::vector<T>&& items) {
+  std::shared_ptr<PoolResult<std::vector<R>>> call_each(const F& function, std::vector<T>&& items, bool being_read) {
     auto request = wire::request(&wire::call_each<F, R, T>, function);
     wire::Writer(request).put(items);
-    return add<std::vector<R>>(std::move(request), false);
+    return add<std::vector<R>>(std::move(request), false, being_read);
   }
+
+  /// A range is to be read, which may go on after close(). Throws Error after close().
+  void begin_reading() {
+    check_owner();
+    const auto held = gate_.guard();
+    if (closed_) throw Error("trine: Pool: it is closed");
+  }
+  void end_reading() noexcept {}
+  /// Whether tasks of such a range are taken.
+  [[nodiscard]] bool reads() const noexcept { return !over_; }
 
   /// Waits until `ready()`, which changes when a result is settled: what `finish(ready)` returned.
   template <std::predicate Ready, class Finish>
   auto wait(Ready ready, const Until& until, Finish finish) {
+    check_owner();
     return B::run(PoolWait<B, ProcessCrew, Ready, Finish>(*this, std::move(ready), std::move(finish)), until);
-  }
-  template <std::predicate Ready>
-  bool wait(Ready ready, const Until& until) {
-    return wait(std::move(ready), until, [](bool done) { return done; });
   }
 
   /// Where to sleep until there is news from the workers.
@@ -86,48 +98,73 @@ class ProcessCrew {
 
   /// Does what there is to do at every place. `closely`: looks for the nursery as well, at the price of a system call.
   void see_to_all(bool closely) {
+    if (closely) check_owner();
     std::vector<Done> done;
     {
       const auto held = gate_.guard();
       for (std::size_t i = 0; i < seats_.size(); ++i) {
         if (seats_[i].task) see_to(i, done);
       }
-      if (closely && !lost_ && !ended_ && nursery_.ended()) lost_ = true;
-      if (lost_) take_all(done, "the process that makes the workers was killed");
+      if (closely && !gone_ && nursery_.ended()) gone_ = true;
+      if (gone_) take_all(done);
     }
     finish(done);
   }
 
-  /// From now on somebody sees to results while nobody waits for them.
+  /// From now on somebody sees to results while nobody waits for them. Throws std::system_error if no thread is to be had.
   void attend() {
+    check_owner();
     const auto held = gate_.guard();
     start_attendant();
   }
 
   /// No more tasks.
   void close() {
+    if (!is_owner()) return;
     const auto held = gate_.guard();
     closed_ = true;
   }
 
   /// Waits for all tasks, and then for the workers' end. false: it gave up.
   bool join(const Until& until) {
+    if (!is_owner()) return true;
+    if (settling_ == this) throw std::logic_error("trine: Pool::join: called by a callback, for which it would wait");
     {
       const auto held = gate_.guard();
       if (!closed_) throw Error("trine: Pool::join: close() or terminate() it first");
+      over_ = true;
     }
-    if (owner_ != B::Nursery::this_process()) return true;
-    if (!wait([this] { return tasks_.load(std::memory_order_acquire) == 0; }, until)) return false;
-    end(State::closing);
+    if (!B::run(PoolEnd<B, ProcessCrew>(*this, true), until)) return false;
+    join_attendant();
     return true;
   }
 
   /// Ends the workers, whatever they do. Tasks that are not done fail.
   void terminate() {
-    close();
-    if (owner_ != B::Nursery::this_process()) return let_go();
-    end(State::terminating);
-    fail_all("the pool was terminated");
+    if (!is_owner()) return let_go();
+    tell(State::terminating);
+    B::block(PoolEnd<B, ProcessCrew>(*this, false));
+    join_attendant();
+  }
+
+  /// Whether nobody is left, and, `with_tasks`, all tasks are done, after which those who are left are told to go.
+  bool has_ended(bool closely, bool with_tasks) {
+    see_to_all(closely);
+    if (with_tasks) {
+      // Acquire: pairs with the release in finish(); what the callbacks did is visible.
+      if (tasks_.load(std::memory_order_acquire) != 0) return false;
+      tell(State::closing);
+    }
+    return gone_.load(std::memory_order_acquire);
+  }
+
+  /// Where one sleeps for that who has raised the flag.
+  Sleep<typename B::Word> until_the_end(Sleep<typename B::Word> raised) const {
+    // Acquire: pairs with the release of the nursery, which has nothing left to do but to end.
+    if (state_->leaving.load(std::memory_order_acquire) == 0) return raised;
+    nursery_.sleep_a_moment();
+    raised.value = ~raised.value;  // which the word does not hold: look again
+    return raised;
   }
 
  private:
@@ -166,30 +203,27 @@ class ProcessCrew {
   }
 
   template <class R>
-  std::shared_ptr<PoolResult<R>> add(std::vector<std::byte>&& request, bool alone) {
+  std::shared_ptr<PoolResult<R>> add(std::vector<std::byte>&& request, bool alone, bool being_read) {
     static_assert(!wire::refers<R> && !std::is_same_v<R, std::string_view>,
                   "what a worker's function returns must not refer to the worker's memory");
-    if (owner_ != B::Nursery::this_process()) throw Error("trine: Pool: it belongs to another process");
+    check_owner();
     auto result = std::make_shared<PoolResult<R>>();
     {
       const auto held = gate_.guard();
-      if (closed_) throw Error("trine: Pool: it is closed");
-      tasks_.fetch_add(1, std::memory_order_relaxed);
+      if (being_read ? over_.load() : closed_) throw Error("trine: Pool: it is closed");
+      // The first free place, whose worker is the least likely to sleep. Tasks are pending only if there is none.
+      const auto free = std::find_if(seats_.begin(), seats_.end(), [](const Seat& seat) { return !seat.task; });
+      // What may fail comes first: a task that was added is done.
+      if (alone && free == seats_.end()) start_attendant();
       pending_.push_back({std::move(request), result, accept<R>});
-      if (!lost_) give_out();
-      if (alone && !pending_.empty()) start_attendant();
+      tasks_.fetch_add(1, std::memory_order_relaxed);
+      if (free != seats_.end() && !gone_) give(static_cast<std::size_t>(free - seats_.begin()));
     }
-    if (lost_) see_to_all(true);
+    if (gone_) see_to_all(true);
     return result;
   }
 
-  // With the gate: tasks go to the first free places, whose workers are the least likely to sleep.
-  void give_out() {
-    for (std::size_t i = 0; i < seats_.size() && !pending_.empty(); ++i) {
-      if (!seats_[i].task) give(i);
-    }
-  }
-
+  // With the gate: the next task for a place that is free.
   void give(std::size_t i) {
     Seat& seat = seats_[i];
     Slot& slot = (*state_)[i];
@@ -223,6 +257,7 @@ class ProcessCrew {
 
   void leave_seat(std::size_t i, std::vector<Done>& done, std::exception_ptr failure) {
     Seat& seat = seats_[i];
+    done.reserve(seats_.size());  // which may fail the first time: nothing has been taken then
     done.push_back({std::move(*seat.task), std::move(seat.answer), std::move(failure)});
     seat.task.reset();
     if (!pending_.empty()) {
@@ -232,28 +267,32 @@ class ProcessCrew {
     }
   }
 
-  void take_all(std::vector<Done>& done, const std::string& why) {
-    const auto failure = std::make_exception_ptr(WorkerDied(why));
+  // With the gate, when there is nobody who could do them.
+  void take_all(std::vector<Done>& done) {
+    const std::exception_ptr failure = end_of_all();
+    done.reserve(done.size() + seats_.size() + pending_.size());
     for (Seat& seat : seats_) {
       if (seat.task) done.push_back({std::move(*seat.task), {}, failure});
       seat.task.reset();
     }
+    take_pending(done, failure);
+  }
+
+  void take_pending(std::vector<Done>& done, const std::exception_ptr& failure) {
+    done.reserve(done.size() + pending_.size());
     for (Task& each : pending_) done.push_back({std::move(each), {}, failure});
     pending_.clear();
   }
 
-  void fail_all(const std::string& why) {
-    std::vector<Done> done;
-    {
-      const auto held = gate_.guard();
-      take_all(done, why);
-    }
-    finish(done);
+  std::exception_ptr end_of_all() {
+    return std::make_exception_ptr(WorkerDied(ending() == State::terminating ? "the pool was terminated"
+                                                                            : "the process that makes the workers was killed"));
   }
 
   // Without the gate: this runs what belongs to the user.
   void finish(std::vector<Done>& done) {
     if (done.empty()) return;
+    const ProcessCrew* const outer = std::exchange(settling_, this);
     for (Done& each : done) {
       if (each.failure) {
         each.task.outcome->fail(each.failure);
@@ -261,6 +300,7 @@ class ProcessCrew {
         each.task.accept(*each.task.outcome, each.answer);
       }
     }
+    settling_ = outer;
     // Release: who finds no task left finds what the callbacks did.
     tasks_.fetch_sub(done.size(), std::memory_order_acq_rel);
     state_->news.wake(everyone);  // another may wait for one of these
@@ -273,46 +313,95 @@ class ProcessCrew {
 
   // With the gate.
   void start_attendant() {
-    if (attendant_.joinable() || ended_) return;
-    attendant_ = std::thread([this] { wait([this] { return ended_.load(std::memory_order_acquire); }, Until::forever()); });
+    if (attendant_.joinable() || ending() != State::no) return;
+    attendant_ = std::thread(attend_to_the_end, std::ref(*this));
+    self_ = this->shared_from_this();
   }
 
-  void end(std::uint32_t ending) {
+  // What it calls may be the last one that knows of the crew: the attendant keeps that until it ends.
+  static void attend_to_the_end(ProcessCrew& crew) {
+    crew.wait([&crew] { return crew.ending() != State::no; }, Until::forever(), [](bool done) { return done; });
+    std::shared_ptr<ProcessCrew> self;
+    const auto held = crew.gate_.guard();
+    self.swap(crew.self_);
+  }
+
+  // Unless it is the caller, who calls back to the user: then the end of that is its own.
+  void join_attendant() {
     std::thread attendant;
     {
       const auto held = gate_.guard();
-      if (ended_.exchange(true, std::memory_order_acq_rel)) return;
-      state_->ending.store(ending, std::memory_order_release);
-      if (ending == State::closing) {
-        for (std::size_t i = 0; i < seats_.size(); ++i) (*state_)[i].give(Slot::leave);
-      }
+      if (attendant_.get_id() == std::this_thread::get_id()) return;
       attendant.swap(attendant_);
+    }
+    if (attendant.joinable()) attendant.join();
+  }
+
+  [[nodiscard]] std::uint32_t ending() const { return state_->ending.load(std::memory_order_acquire); }
+
+  // Tells those who are left how to end, unless they have been told so already, or worse.
+  void tell(std::uint32_t how) {
+    if (ending() >= how) return;
+    std::vector<Done> done;
+    {
+      const auto held = gate_.guard();
+      if (ending() >= how) return;
+      closed_ = true;
+      over_ = true;
+      // Release: pairs with the acquire of the nursery, and of the attendant.
+      state_->ending.store(how, std::memory_order_release);
+      if (how == State::closing) {
+        for (std::size_t i = 0; i < seats_.size(); ++i) (*state_)[i].give(Slot::leave);
+      } else {
+        take_pending(done, end_of_all());
+        if (!gone_) B::Nursery::resume(nursery_);
+      }
     }
     bell_.ring();
     state_->news.wake_all();
-    if (attendant.joinable()) attendant.join();
-    nursery_.wait();
+    finish(done);
   }
 
-  // In a child of the owner: the workers and the thread are not its own.
-  void let_go() {
-    if (attendant_.joinable()) attendant_.detach();
+  [[nodiscard]] bool is_owner() const noexcept { return owner_ == B::Nursery::this_process(); }
+
+  // A child of the owner has a copy of what the owner knows, which would be true of nothing.
+  void check_owner() const {
+    if (!is_owner()) throw Error("trine: Pool: it belongs to another process");
   }
+
+  // In a child of the owner: the workers and the thread are not its own. Another thread of the owner's, which is not there in
+  // the child, may have been changing what the gate guards: nobody may touch that any more, and it stays.
+  void let_go() {
+    if (!gate_.try_lock()) {
+      self_ = this->shared_from_this();
+      return;
+    }
+    if (attendant_.joinable()) attendant_.detach();
+    const auto self = std::exchange(self_, nullptr);
+    gate_.unlock();
+  }
+
+  // Of which the calling thread runs callbacks.
+  static inline thread_local const ProcessCrew* settling_ = nullptr;
 
   const PoolOptions options_;
   const int owner_;
   typename B::Nursery::Bell bell_;
   typename B::template Storage<State> state_;
-  typename B::Child nursery_;
 
   Lock<threads> gate_;  // guards what follows
+  typename B::Child nursery_;
   std::vector<Seat> seats_;
   std::deque<Task> pending_;
   std::thread attendant_;
+  std::shared_ptr<ProcessCrew> self_;  // while there is an attendant
   bool closed_ = false;
-  std::atomic<bool> lost_{false};   // the nursery is dead
-  std::atomic<bool> ended_{false};  // the workers were told to end
-  std::atomic<std::size_t> tasks_{0};
+
+  // These two change with the gate, once. Who looks without it, and early, finds out with it.
+  std::atomic<bool> over_{false};  // closed, for ranges that are being read as well
+  std::atomic<bool> gone_{false};  // the nursery has ended, and so have the workers
+
+  std::atomic<std::size_t> tasks_{0};  // that are not done, or whose callbacks are not
 };
 
 }  // namespace trine

@@ -124,6 +124,7 @@ struct PoolState {
   const std::size_t slots;
   typename B::Flag news;
   typename B::template Atomic<std::uint32_t> ending{no};
+  typename B::template Atomic<std::uint32_t> leaving{0};  // the nursery has nothing left to do
   Places<PoolSlot<B>, 0> place;
 };
 

@@ -32,7 +32,8 @@ enum class PoolOrder { of_items, of_results };
 ///
 /// Of the items no more are read ahead than 4 chunks for each worker: the range may be endless. They are read by the thread that
 /// asks for the results. What an item's task failed with is thrown where its result would come, once for its chunk; the rest can
-/// be had afterwards.
+/// be had afterwards. What reading an item throws ends the range there: it is thrown after the last result, once. So is Error
+/// if the pool was joined or terminated before all items were read; after close() the range is read on.
 template <class Crew, class F, class R, std::ranges::view Items>
 class PoolStream {
   using Item = typename Crew::template Sent<std::ranges::range_value_t<Items>>;
@@ -43,6 +44,7 @@ class PoolStream {
 
   PoolStream(std::shared_ptr<Crew> crew, F function, Items items, std::size_t chunk, PoolOrder order)
       : crew_(std::move(crew)),
+        reading_(std::in_place, *crew_),
         function_(std::move(function)),
         items_(std::move(items)),
         next_(std::ranges::begin(items_)),
@@ -91,7 +93,10 @@ class PoolStream {
 
   // Which is known. false: nothing.
   bool next_chunk() {
-    if (waiting_.empty()) return false;
+    if (waiting_.empty()) {
+      if (cut_) std::rethrow_exception(std::exchange(cut_, nullptr));
+      return false;
+    }
     const auto at = done();
     const Chunk chunk = std::move(*at);
     waiting_.erase(at);
@@ -106,21 +111,64 @@ class PoolStream {
   auto last() { return order_ == PoolOrder::of_results || waiting_.empty() ? waiting_.end() : waiting_.begin() + 1; }
 
   void read_ahead() {
-    while (waiting_.size() < 4 * crew_->workers() && next_ != std::ranges::end(items_)) {
+    while (reading_ && waiting_.size() < 4 * crew_->workers()) {
       std::vector<Item> items;
-      if constexpr (std::ranges::sized_range<Items>) items.reserve(std::min(chunk_, std::size_t{1} << 16));
-      for (; items.size() < chunk_ && next_ != std::ranges::end(items_); ++next_) items.push_back(Item(*next_));
-      waiting_.push_back(crew_->template call_each<R>(function_, std::move(items)));
+      const bool more = read(items);
+      if (!items.empty()) hand_out(std::move(items));
+      if (!more) reading_.reset();  // not before these are handed out
     }
   }
 
+  // The items of the next chunk. false: there are no more then.
+  bool read(std::vector<Item>& items) {
+    try {
+      const auto end = std::ranges::end(items_);
+      if (next_ != end && !crew_->reads()) throw Error("trine: Pool: it ended before all items of the range were read");
+      if constexpr (std::ranges::sized_range<Items>) items.reserve(std::min(chunk_, std::size_t{1} << 16));
+      for (; items.size() < chunk_ && next_ != end; ++next_) items.push_back(Item(*next_));
+      return next_ != end;
+    } catch (...) {
+      cut_ = std::current_exception();
+      return false;
+    }
+  }
+
+  // The pool may end at this moment. Else it is these items that can't be sent.
+  void hand_out(std::vector<Item>&& items) {
+    try {
+      waiting_.push_back(crew_->template call_each<R>(function_, std::move(items), true));
+    } catch (...) {
+      if (!crew_->reads()) {
+        if (!cut_) cut_ = std::current_exception();
+        return reading_.reset();
+      }
+      auto failed = std::make_shared<PoolResult<std::vector<R>>>();
+      failed->fail(std::current_exception());
+      waiting_.push_back(std::move(failed));
+    }
+  }
+
+  /// Says to the crew that items are being read.
+  class Reading {
+   public:
+    explicit Reading(Crew& crew) : crew_(crew) { crew_.begin_reading(); }
+    Reading(const Reading&) = delete;
+    Reading& operator=(const Reading&) = delete;
+    ~Reading() { crew_.end_reading(); }
+
+   private:
+    Crew& crew_;
+  };
+
   std::shared_ptr<Crew> crew_;
+  std::optional<Reading> reading_;  // until the range ends
   F function_;
   Items items_;
   std::ranges::iterator_t<Items> next_;
   const std::size_t chunk_;
   const PoolOrder order_;
   std::deque<Chunk> waiting_;
+  std::exception_ptr cut_;  // why the range ends before its end
   std::vector<R> results_;
   std::size_t at_ = 0;
 };

@@ -4,11 +4,14 @@
 #include <atomic>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <stop_token>
+#include <string>
 #include <system_error>
 #include <tuple>
 #include <type_traits>
@@ -17,7 +20,9 @@
 #include <vector>
 
 #include <trine/backend.hpp>
+#include <trine/backend/threads.hpp>
 #include <trine/error.hpp>
+#include <trine/lock.hpp>
 #include <trine/pool/options.hpp>
 #include <trine/pool/result.hpp>
 #include <trine/pool/waiting.hpp>
@@ -138,13 +143,16 @@ class ThreadCrew {
 
   template <class R, class F, class... A>
   std::shared_ptr<PoolResult<R>> call(bool /*alone*/, const F& function, std::tuple<A...>&& arguments) {
+    check_open();
     return add<R>([function = F(function), with = std::move(arguments)]() mutable {
       return std::apply(function, std::move(with));
     });
   }
 
+  /// `being_read`: they are of a range for which begin_reading() was called.
   template <class R, class F, class T>
-  std::shared_ptr<PoolResult<std::vector<R>>> call_each(const F& function, std::vector<T>&& items) {
+  std::shared_ptr<PoolResult<std::vector<R>>> call_each(const F& function, std::vector<T>&& items, bool being_read) {
+    if (!being_read) check_open();
     using Returned = std::invoke_result_t<F&, T>;
     if constexpr (task::Lazy<Returned>) {
       return add<std::vector<R>>([function = F(function), with = std::move(items)]() mutable {
@@ -156,10 +164,10 @@ class ThreadCrew {
         results.reserve(with.size());
         for (auto&& each : with) {
           if constexpr (std::is_void_v<Returned>) {
-            function(static_cast<T&&>(each));
+            std::invoke(function, static_cast<T&&>(each));
             results.emplace_back();
           } else {
-            results.push_back(function(static_cast<T&&>(each)));
+            results.push_back(std::invoke(function, static_cast<T&&>(each)));
           }
         }
         return results;
@@ -178,20 +186,36 @@ class ThreadCrew {
   void see_to_all(bool /*closely*/) noexcept {}
   void attend() noexcept {}
 
+  /// A range is to be read, which may go on after close(). Throws Error after close().
+  void begin_reading() {
+    // Relaxed, as all steps of this word: it says nothing of other data.
+    if ((readers_.fetch_add(1, std::memory_order_relaxed) & closed) == 0) return;
+    end_reading();
+    check_open();
+  }
+  void end_reading() {
+    if (readers_.fetch_sub(1, std::memory_order_relaxed) == (closed | 1)) pending_.shutdown();
+  }
+  /// Whether tasks of such a range are taken.
+  [[nodiscard]] bool reads() const { return !pending_.is_shutdown(); }
+
   void close() {
-    pending_.shutdown();
-    closed_.store(true, std::memory_order_relaxed);
+    if ((readers_.fetch_or(closed, std::memory_order_relaxed) & ~closed) == 0) pending_.shutdown();
   }
 
   typename B::template Result<bool> join(const Until& until) {
-    if (!closed_.load(std::memory_order_relaxed)) throw Error("trine: Pool::join: close() or terminate() it first");
+    check_not_at_work("join");
+    if (!is_closed()) throw Error("trine: Pool::join: close() or terminate() it first");
+    pending_.shutdown();
     return workers_.join(until);
   }
 
   /// Returns when the workers have ended.
   void terminate() {
+    check_not_at_work("terminate");
     workers_.request_stop();
     close();
+    pending_.shutdown();
     try {
       while (const auto each = pending_.try_get()) (*each)->fail(terminated());
     } catch (const QueueShutdown&) {
@@ -203,6 +227,49 @@ class ThreadCrew {
 
  private:
   using AnyTask = std::unique_ptr<PoolTask<B>>;
+
+  /// A worker, for as long as it works, in the list of them.
+  class AtWork {
+   public:
+    explicit AtWork(ThreadCrew& crew) : crew_(crew) {
+      const auto held = crew_.gate_.guard();
+      next_ = std::exchange(crew_.at_work_, this);
+    }
+    AtWork(const AtWork&) = delete;
+    AtWork& operator=(const AtWork&) = delete;
+    ~AtWork() {
+      const auto held = crew_.gate_.guard();
+      AtWork** at = &crew_.at_work_;
+      while (*at != this) at = &(*at)->next_;
+      *at = next_;
+    }
+
+    [[nodiscard]] std::uint32_t who() const noexcept { return who_; }
+    [[nodiscard]] const AtWork* next() const noexcept { return next_; }
+
+   private:
+    ThreadCrew& crew_;
+    const std::uint32_t who_ = B::self();
+    AtWork* next_ = nullptr;
+  };
+
+  // Who waits for the workers must not be one of them.
+  void check_not_at_work(const char* what) {
+    bool found = false;
+    if constexpr (requires { B::runs_stoppably(workers_.stop_token()); }) found = B::runs_stoppably(workers_.stop_token());
+    {
+      const auto held = gate_.guard();
+      const std::uint32_t me = B::self();
+      for (const AtWork* each = at_work_; each != nullptr; each = each->next()) found = found || each->who() == me;
+    }
+    if (!found) return;
+    throw std::logic_error(std::string("trine: Pool::") + what + ": called by one of its workers, for which it would wait");
+  }
+
+  [[nodiscard]] bool is_closed() const noexcept { return (readers_.load(std::memory_order_relaxed) & closed) != 0; }
+  void check_open() const {
+    if (is_closed()) throw Error("trine: Pool: it is closed");
+  }
 
   static std::exception_ptr terminated() { return std::make_exception_ptr(WorkerDied("the pool was terminated")); }
 
@@ -224,16 +291,17 @@ class ThreadCrew {
     results.reserve(items.size());
     for (auto&& each : items) {
       if constexpr (std::is_void_v<task::Returned<std::invoke_result_t<F&, T>>>) {
-        co_await function(static_cast<T&&>(each));
+        co_await std::invoke(function, static_cast<T&&>(each));
         results.emplace_back();
       } else {
-        results.push_back(co_await function(static_cast<T&&>(each)));
+        results.push_back(co_await std::invoke(function, static_cast<T&&>(each)));
       }
     }
     co_return results;
   }
 
   static Task<void, B> serve(ThreadCrew& crew) {
+    const AtWork at_work(crew);
     const std::exception_ptr broken = crew.initialize();
     const std::size_t most = crew.options_.max_tasks_per_worker;
     for (std::size_t count = 0; most == 0 || count < most || !crew.replace(); ++count) {
@@ -277,7 +345,11 @@ class ThreadCrew {
   const std::size_t count_;
   Queue<AnyTask, B> pending_;
   typename B::Flag news_;
-  std::atomic<bool> closed_{false};
+  // Bit 31: closed. The others: how many ranges are being read, after the last of which the closed queue is shut down.
+  static constexpr std::uint32_t closed = 1U << 31;
+  std::atomic<std::uint32_t> readers_{0};
+  Lock<threads> gate_;
+  AtWork* at_work_ = nullptr;  // with the gate
   TaskGroup<B> workers_;
 };
 

@@ -42,6 +42,33 @@ class PoolWait : public OperationOf<std::invoke_result_t<Finish&, bool>, B> {
   bool done_ = false;
 };
 
+/// Waits until the workers have ended and are buried. The crew says where to sleep, and sees to its workers: all in one operation,
+/// for which one limit holds.
+template <class B, class Crew>
+class PoolEnd : public OperationOf<bool, B> {
+ public:
+  PoolEnd(Crew& crew, bool with_tasks) : crew_(&crew), with_tasks_(with_tasks) {}
+
+  bool attempt() { return look(false); }
+
+  Sleep<typename B::Word> announce() {
+    const auto sleep = crew_->raise();
+    return look(true) ? Sleep<typename B::Word>{} : crew_->until_the_end(sleep);
+  }
+
+  bool result() { return done_; }
+
+ private:
+  bool look(bool closely) {
+    done_ = crew_->has_ended(closely, with_tasks_);
+    return done_;
+  }
+
+  Crew* crew_;
+  bool with_tasks_;  // which are to be done before
+  bool done_ = false;
+};
+
 /// Whether a wait on B returns its result itself, and not something to await.
 template <class B>
 concept Blocks = std::same_as<typename B::template Result<bool>, bool>;

@@ -123,10 +123,22 @@ class PoolNursery {
   using State = PoolState<B>;
 
  public:
-  PoolNursery(State& state, const PoolOptions& options, typename B::Nursery::Bell& bell, int parent)
-      : state_(state), options_(options), system_(bell, parent), workers_(state.slots), unfit_(state.slots) {}
+  /// In the owner, so that it learns of what it can't have. Throws std::system_error.
+  PoolNursery(State& state, const PoolOptions& options, typename B::Nursery::Bell& bell)
+      : state_(state), options_(options), system_(bell), workers_(state.slots), unfit_(state.slots) {}
 
+  /// In the nursery: its exit code.
   int run() {
+    system_.begin();
+    const int code = make_workers();
+    // Release: pairs with the acquire of the owner, who looks for the end of this process from now on.
+    state_.leaving.store(1, std::memory_order_release);
+    state_.news.wake_all();
+    return code;
+  }
+
+ private:
+  int make_workers() {
     for (std::size_t i = 0; i < workers_.size(); ++i) start(i);
     while (system_.wait()) {
       const std::uint32_t ending = state_.ending.load(std::memory_order_acquire);
@@ -144,7 +156,6 @@ class PoolNursery {
     return EXIT_SUCCESS;
   }
 
- private:
   // Whether there is a worker in the place afterwards.
   bool attend_to(std::size_t i, bool replace) {
     Slot& slot = state_[i];
