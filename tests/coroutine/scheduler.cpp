@@ -218,6 +218,25 @@ TEST(Scheduler, TasksMayEndOnAnother) {
   over.set();
 }
 
+// Who ends a task elsewhere touches its scheduler for the last time before that can be destroyed.
+TEST(Scheduler, MayGoAsSoonAsATaskHasEndedOnAnother) {
+  Scheduler other;
+  trine::Event<trine::coroutines> over;
+  std::thread runs([&] { other.run([](auto& end) -> Task<bool, trine::coroutines> { co_return co_await end.wait(); }(over)); });
+  const auto there = [](Scheduler& to) -> Task<void, trine::coroutines> { co_await to.hop(); };
+  for (int round = 0; round < 2000; ++round) {
+    auto home = std::make_unique<Scheduler>(1 + round % 2);
+    if (round % 4 < 2) {
+      home->run(there(other));
+    } else {
+      home->spawn(there(other));
+      home->run();
+    }
+  }
+  over.set();
+  runs.join();
+}
+
 TEST(Scheduler, SleepsInOrderOfTime) {
   std::vector<int> order;
   Scheduler scheduler;

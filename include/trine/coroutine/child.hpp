@@ -13,7 +13,10 @@
 
 namespace trine::coroutine {
 
-void poke(Scheduler& scheduler) noexcept;
+/// Before an end is told: the scheduler's destructor waits until poke() has returned, if the caller's thread is none of its.
+bool hold_on_to(Scheduler& scheduler) noexcept;
+/// What its run() may wait for has happened. `held`: what hold_on_to() said.
+void poke(Scheduler& scheduler, bool held) noexcept;
 
 /// A task that runs by the side of the one to which this belongs, which waits for its end.
 template <class T, class B>
@@ -59,8 +62,9 @@ class Child final : public Root, private Ready {
   // Who waits for the end may destroy this at once.
   void finish(std::uint32_t how) noexcept {
     Scheduler& scheduler = *scheduler_;
+    const bool held = hold_on_to(scheduler);
     set_for_good(ended_, how);
-    poke(scheduler);
+    poke(scheduler, held);
   }
 
   Scheduler* scheduler_ = nullptr;

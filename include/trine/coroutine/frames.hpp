@@ -16,7 +16,7 @@ namespace trine::coroutine {
 class Frames {
  public:
   static void* take(std::size_t size) {
-    if (size > largest) [[unlikely]]
+    if (os::memory_is_checked || size > largest) [[unlikely]]
       return ::operator new(size);
     const std::size_t kind = kind_of(size);
     Spare*& first = store.first[kind];
@@ -30,7 +30,7 @@ class Frames {
   /// `size`: what was asked for.
   static void give_back(void* memory, std::size_t size) noexcept {
     const std::size_t kind = kind_of(size);
-    if (size > largest || store.room < (kind + 1) * step) [[unlikely]]
+    if (os::memory_is_checked || size > largest || store.room < (kind + 1) * step) [[unlikely]]
       return give_back_without_room(memory, size);
     keep(memory, kind);
   }
@@ -38,7 +38,7 @@ class Frames {
  private:
   static constexpr std::size_t most = std::size_t{1} << 20;
   static constexpr std::size_t step = 32;
-  static constexpr std::size_t largest = os::memory_is_checked ? 0 : 512;
+  static constexpr std::size_t largest = 512;
 
   struct Spare {
     Spare* next;
@@ -82,7 +82,7 @@ class Frames {
 
   // The first time there is none either.
   [[gnu::noinline]] static void give_back_without_room(void* memory, std::size_t size) noexcept {
-    if (size > largest || store.stage != Stage::unused) return ::operator delete(memory);
+    if (os::memory_is_checked || size > largest || store.stage != Stage::unused) return ::operator delete(memory);
     static thread_local Closing closing;
     keep(memory, kind_of(size));
   }

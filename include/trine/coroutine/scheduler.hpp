@@ -126,7 +126,8 @@ class Scheduler {
   friend void coroutine::add_timer(Scheduler&, coroutine::Timer&, coroutine::Timer::TimePoint);
   friend void coroutine::remove_timer(Scheduler&, coroutine::Timer&) noexcept;
   friend Scheduler& coroutine::timekeeper();
-  friend void coroutine::poke(Scheduler&) noexcept;
+  friend bool coroutine::hold_on_to(Scheduler&) noexcept;
+  friend void coroutine::poke(Scheduler&, bool) noexcept;
   friend void coroutine::end_of(Scheduler&, coroutine::Spawned&, std::exception_ptr) noexcept;
   friend coroutine::WatchList& coroutine::watch_list_of(Scheduler&) noexcept;
   friend void coroutine::rouse_all(Scheduler&) noexcept;
@@ -153,7 +154,8 @@ class Scheduler {
   void post_from_outside(coroutine::Ready& item) noexcept;
   void put_into_inbox(coroutine::Ready& item) noexcept;
   void wake_for_post() noexcept;
-  // One who has posted may still be about to wake somebody.
+  void let_go() noexcept;
+  // One who has posted, or whose task has ended, may still be about to wake somebody.
   void wait_for_posts() noexcept;
   coroutine::Ready* next() noexcept;
   void fetch() noexcept;
@@ -168,8 +170,8 @@ class Scheduler {
   [[nodiscard]] bool no_task_left() const noexcept { return live() == 0 && !has_work(); }
 
   void begin(coroutine::Spawned& spawned) noexcept;
-  void count_end() noexcept;
-  void unlist(coroutine::Spawned& spawned) noexcept;
+  void count_end(bool foreign) noexcept;
+  void unlist(coroutine::Spawned& spawned, bool foreign) noexcept;
   void fail_with(std::exception_ptr failure) noexcept;
 
   template <class Enough>
@@ -187,8 +189,8 @@ class Scheduler {
   coroutine::ReadyList inbox_;             // from outside; with several threads, all there is
   coroutine::Spawned* spawned_ = nullptr;  // the latest first
   std::exception_ptr failure_;
-  std::size_t posts_ = 0;                     // from outside, so far
-  std::atomic<std::size_t> posts_over_{0};    // of those, whose callers touch nothing here any more
+  std::size_t posts_ = 0;                   // from outside, so far, and ends of tasks elsewhere
+  std::atomic<std::size_t> posts_over_{0};  // of those, whose callers touch nothing here any more
   std::atomic<std::size_t> arrived_{0};  // how many are in the inbox; written with the gate held
   std::atomic<std::size_t> begun_{0};    // how many tasks were spawned; written with the gate held
   std::atomic<std::size_t> ended_{0};    // and have ended: those on the only thread, which alone writes it

@@ -58,9 +58,11 @@ inline void Scheduler::post_from_outside(coroutine::Ready& item) noexcept {
 
 inline void Scheduler::wake_for_post() noexcept {
   flag_.wake(1);
-  // The last touch: what was posted may have run, and run() returned. Release: pairs with the acquire of the destructor.
-  posts_over_.fetch_add(1, std::memory_order_release);
+  let_go();
 }
+
+// The last touch: what was posted may have run, and run() returned. Release: pairs with the acquire of the destructor.
+inline void Scheduler::let_go() noexcept { posts_over_.fetch_add(1, std::memory_order_release); }
 
 inline void Scheduler::wait_for_posts() noexcept {
   std::size_t posts = 0;
@@ -119,7 +121,7 @@ inline void Scheduler::begin(coroutine::Spawned& spawned) noexcept {
 
 // The only thread looks itself whether that was the last. Others wake it, and it adds to what they add to before it sleeps:
 // of the two the later sees what came before the earlier.
-inline void Scheduler::count_end() noexcept {
+inline void Scheduler::count_end(bool foreign) noexcept {
   if (mine()) {
     // Release: pairs with the acquire in live().
     ended_.store(ended_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
@@ -127,10 +129,13 @@ inline void Scheduler::count_end() noexcept {
   }
   ended_elsewhere_.fetch_add(1, std::memory_order_acq_rel);
   if (live() == 0) flag_.wake_all();
+  if (foreign) let_go();
 }
 
-inline void Scheduler::unlist(coroutine::Spawned& spawned) noexcept {
+// `foreign`: it has ended on a thread that is none of this scheduler's, for which run() does not wait; the destructor does.
+inline void Scheduler::unlist(coroutine::Spawned& spawned, bool foreign) noexcept {
   const Hold hold(gate_);
+  posts_ += foreign;
   (spawned.before != nullptr ? spawned.before->after : spawned_) = spawned.after;
   if (spawned.after != nullptr) spawned.after->before = spawned.before;
 }
@@ -239,7 +244,7 @@ inline void Scheduler::run() {
 inline Scheduler::~Scheduler() {
   while (spawned_ != nullptr) {
     coroutine::Spawned* const latest = spawned_;
-    unlist(*latest);
+    unlist(*latest, false);
     if (latest->listed()) coroutine::take_back_from(*this, *latest);
     delete latest;
   }
@@ -281,15 +286,24 @@ inline void add_timer(Scheduler& scheduler, Timer& timer, Timer::TimePoint at) {
 
 inline void remove_timer(Scheduler& scheduler, Timer& timer) noexcept { scheduler.timers_.remove(timer); }
 
-inline void poke(Scheduler& scheduler) noexcept {
+inline bool hold_on_to(Scheduler& scheduler) noexcept {
+  if (here().scheduler == &scheduler) return false;
+  const Scheduler::Hold hold(scheduler.gate_);
+  ++scheduler.posts_;
+  return true;
+}
+
+inline void poke(Scheduler& scheduler, bool held) noexcept {
   if (!scheduler.mine()) scheduler.flag_.wake_all();
+  if (held) scheduler.let_go();
 }
 
 inline void end_of(Scheduler& scheduler, Spawned& spawned, std::exception_ptr failure) noexcept {
   if (failure) scheduler.fail_with(std::move(failure));
-  scheduler.unlist(spawned);
+  const bool foreign = here().scheduler != &scheduler;
+  scheduler.unlist(spawned, foreign);
   delete &spawned;
-  scheduler.count_end();
+  scheduler.count_end(foreign);
 }
 
 inline WatchList& watch_list_of(Scheduler& scheduler) noexcept { return scheduler.watched_; }
