@@ -338,6 +338,25 @@ TYPED_TEST(PoolTest, imap_is_a_range_for_those_who_block) {
     std::vector<int> found;
     for (const int n : pool.imap(square, std::views::iota(0, 200), 3)) found.push_back(n);
     EXPECT_EQ(found, squares(200));
+    found.clear();
+    for (const int n : pool.imap(square, std::views::iota(0)) | std::views::take(20)) found.push_back(n);
+    EXPECT_EQ(found, squares(20));
+    auto first = pool.imap(square, numbers(10));
+    EXPECT_EQ(first.next(), 0);
+    auto moved = std::move(first);
+    EXPECT_EQ(moved.next(), 1);
+  }
+}
+
+TYPED_TEST(PoolTest, a_function_that_can_only_be_moved_goes_to_a_worker_of_the_same_memory) {
+  using B = TypeParam;
+  if constexpr (requires(trine::ThreadCrew<B>* crew, typename trine::PoolCrew<B>::type* same) { crew == same; }) {
+    trine::run([]() -> trine::Task<void, B> {
+      trine::Pool<B> pool(2);
+      auto future = pool.submit([number = std::make_unique<int>(6)](int factor) { return *number * factor; }, 7);
+      const int product = co_await future.get();
+      EXPECT_EQ(product, 42);
+    }());
   }
 }
 

@@ -23,26 +23,16 @@ namespace trine {
 /// Which result comes next: that of the first item whose result has not come, or the first that is there.
 enum class PoolOrder { of_items, of_results };
 
-/// The results of a function that the workers of a pool call with the items of a range: an input range, which is gone through once.
-///
-///     for (int square : pool.imap(square_of, numbers)) print(square);
-///
-///     auto squares = pool.imap(square_of, numbers);  // in a Task, on any backend
-///     while (auto square = co_await squares.next()) print(*square);
-///
-/// Of the items no more are read ahead than 4 chunks for each worker: the range may be endless. They are read by the thread that
-/// asks for the results. What an item's task failed with is thrown where its result would come, once for its chunk; the rest can
-/// be had afterwards. What reading an item throws ends the range there: it is thrown after the last result, once. So is Error
-/// if the pool was joined or terminated before all items were read; after close() the range is read on.
+/// What a PoolStream has: it stays where it is.
 template <class Crew, class F, class R, std::ranges::view Items>
-class PoolStream {
+class PoolReading {
   using Item = typename Crew::template Sent<std::ranges::range_value_t<Items>>;
   using Chunk = std::shared_ptr<PoolResult<std::vector<R>>>;
 
  public:
   class iterator;
 
-  PoolStream(std::shared_ptr<Crew> crew, F function, Items items, std::size_t chunk, PoolOrder order)
+  PoolReading(std::shared_ptr<Crew> crew, F function, Items items, std::size_t chunk, PoolOrder order)
       : crew_(std::move(crew)),
         reading_(std::in_place, *crew_),
         function_(std::move(function)),
@@ -52,12 +42,10 @@ class PoolStream {
         order_(order) {
     read_ahead();
   }
-  PoolStream(const PoolStream&) = delete;
-  PoolStream& operator=(const PoolStream&) = delete;
+  PoolReading(const PoolReading&) = delete;
+  PoolReading& operator=(const PoolReading&) = delete;
 
-  /// Waits for the next result: it, or nothing after the last one. Throws what its task failed with, or TimedOut when it gave up:
-  /// the result is not lost. To be awaited on coroutines, as on any backend where that is done.
-  auto next(const Until& until = Until::forever()) {
+  auto next(const Until& until) {
     if (at_ == results_.size()) read_ahead();
     return crew_->wait([this] { return at_ < results_.size() || known(); }, until, [this](bool ready) -> std::optional<R> {
       if (!ready) fail<TimedOut>();
@@ -66,7 +54,6 @@ class PoolStream {
     });
   }
 
-  /// The results of the next chunk that is done, if one is left and none of it was taken.
   auto next_results() {
     read_ahead();
     return crew_->wait([this] { return known(); }, Until::forever(), [this](bool) -> std::optional<std::vector<R>> {
@@ -75,14 +62,6 @@ class PoolStream {
       return std::exchange(results_, {});
     });
   }
-
-  /// For callers that block.
-  iterator begin()
-    requires(Crew::blocks)
-  {
-    return iterator(*this);
-  }
-  [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
 
  private:
   auto done() {
@@ -174,19 +153,19 @@ class PoolStream {
 };
 
 template <class Crew, class F, class R, std::ranges::view Items>
-class PoolStream<Crew, F, R, Items>::iterator {
+class PoolReading<Crew, F, R, Items>::iterator {
  public:
   using value_type = R;
   using difference_type = std::ptrdiff_t;
   using iterator_concept = std::input_iterator_tag;
 
-  explicit iterator(PoolStream& stream) : stream_(&stream), result_(stream.next()) {}
+  explicit iterator(PoolReading& reading) : reading_(&reading), result_(reading.next(Until::forever())) {}
   iterator(iterator&&) noexcept = default;
   iterator& operator=(iterator&&) noexcept = default;
 
   R& operator*() const noexcept { return *result_; }
   iterator& operator++() {
-    result_ = stream_->next();
+    result_ = reading_->next(Until::forever());
     return *this;
   }
   void operator++(int) { ++*this; }
@@ -194,8 +173,48 @@ class PoolStream<Crew, F, R, Items>::iterator {
   friend bool operator==(const iterator& i, std::default_sentinel_t) noexcept { return !i.result_; }
 
  private:
-  PoolStream* stream_;
+  PoolReading* reading_;
   mutable std::optional<R> result_;
+};
+
+/// The results of a function that the workers of a pool call with the items of a range: an input range, which is gone through once.
+///
+///     for (int square : pool.imap(square_of, numbers)) print(square);
+///
+///     auto squares = pool.imap(square_of, numbers);  // in a Task, on any backend
+///     while (auto square = co_await squares.next()) print(*square);
+///
+/// Of the items no more are read ahead than 4 chunks for each worker: the range may be endless. They are read by the thread that
+/// asks for the results. What an item's task failed with is thrown where its result would come, once for its chunk; the rest can
+/// be had afterwards. What reading an item throws ends the range there: it is thrown after the last result, once. So is Error
+/// if the pool was joined or terminated before all items were read; after close() the range is read on.
+template <class Crew, class F, class R, std::ranges::view Items>
+class PoolStream {
+  using Reading = PoolReading<Crew, F, R, Items>;
+
+ public:
+  using iterator = typename Reading::iterator;
+
+  PoolStream(std::shared_ptr<Crew> crew, F function, Items items, std::size_t chunk, PoolOrder order)
+      : reading_(std::make_unique<Reading>(std::move(crew), std::move(function), std::move(items), chunk, order)) {}
+
+  /// Waits for the next result: it, or nothing after the last one. Throws what its task failed with, or TimedOut when it gave up:
+  /// the result is not lost. To be awaited on coroutines, as on any backend where that is done.
+  auto next(const Until& until = Until::forever()) { return reading_->next(until); }
+
+  /// The results of the next chunk that is done, if one is left and none of it was taken.
+  auto next_results() { return reading_->next_results(); }
+
+  /// For callers that block. An adaptor of ranges may be put on it: `pool.imap(f, items) | std::views::take(3)`.
+  iterator begin()
+    requires(Crew::blocks)
+  {
+    return iterator(*reading_);
+  }
+  [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
+
+ private:
+  std::unique_ptr<Reading> reading_;
 };
 
 }  // namespace trine

@@ -142,9 +142,9 @@ class ThreadCrew {
   [[nodiscard]] std::size_t workers() const noexcept { return count_; }
 
   template <class R, class F, class... A>
-  std::shared_ptr<PoolResult<R>> call(bool /*alone*/, const F& function, std::tuple<A...>&& arguments) {
+  std::shared_ptr<PoolResult<R>> call(bool /*alone*/, F function, std::tuple<A...>&& arguments) {
     check_open();
-    return add<R>([function = F(function), with = std::move(arguments)]() mutable {
+    return add<R>([function = std::move(function), with = std::move(arguments)]() mutable {
       return std::apply(function, std::move(with));
     });
   }
