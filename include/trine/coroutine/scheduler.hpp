@@ -108,8 +108,9 @@ class Scheduler {
 
   /// Ends run(), when what runs at this moment has suspended. The tasks stay where they are.
   void stop() noexcept {
+    const bool held = coroutine::hold_on_to(*this);
     stopping_.store(true, std::memory_order_relaxed);
-    flag_.wake_all();
+    coroutine::poke(*this, held);
   }
 
   /// The scheduler that runs on the calling thread, or nullptr.
@@ -155,7 +156,7 @@ class Scheduler {
   void put_into_inbox(coroutine::Ready& item) noexcept;
   void wake_for_post() noexcept;
   void let_go() noexcept;
-  // One who has posted, or whose task has ended, may still be about to wake somebody.
+  // One who has posted or stopped it, or whose task has ended, may still be about to wake somebody.
   void wait_for_posts() noexcept;
   coroutine::Ready* next() noexcept;
   void fetch() noexcept;
@@ -189,7 +190,7 @@ class Scheduler {
   coroutine::ReadyList inbox_;             // from outside; with several threads, all there is
   coroutine::Spawned* spawned_ = nullptr;  // the latest first
   std::exception_ptr failure_;
-  std::size_t posts_ = 0;                   // from outside, so far, and ends of tasks elsewhere
+  std::size_t posts_ = 0;                   // from outside, so far; as well ends of tasks elsewhere, and stops
   std::atomic<std::size_t> posts_over_{0};  // of those, whose callers touch nothing here any more
   std::atomic<std::size_t> arrived_{0};  // how many are in the inbox; written with the gate held
   std::atomic<std::size_t> begun_{0};    // how many tasks were spawned; written with the gate held
