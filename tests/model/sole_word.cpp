@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <span>
 
 #include <support/model.hpp>
@@ -114,41 +115,42 @@ void a_short_lock_guards() {
   model::check_that(count.get() == 3);
 }
 
+/// A count that a gate guards, which each call counts up.
+template <class W>
+struct CountWithinAGate {
+  void operator()() {
+    const bool sole = gate.lock();
+    count.set(count.get() + 1);
+    gate.unlock(sole);
+  }
+
+  typename W::Gate gate;
+  Cell<int> count;
+};
+
 // It is no lock at all where one thread is the sole one.
 template <class W>
 void a_gate_guards() {
   const typename W::World world;
-  typename W::Gate gate;
-  Cell<int> count;
-  const auto count_up = [&] {
-    const bool sole = gate.lock();
-    count.set(count.get() + 1);
-    gate.unlock(sole);
-  };
-  Thread other(count_up);
+  CountWithinAGate<W> count_up;
+  Thread other(std::ref(count_up));
   count_up();
   count_up();
   other.join();
-  model::check_that(count.get() == 3);
+  model::check_that(count_up.count.get() == 3);
 }
 
 // One who has not seen the sole thread leave learns of it from one who has.
 template <class W>
 void a_gate_guards_three() {
   const typename W::World world;
-  typename W::Gate gate;
-  Cell<int> count;
-  const auto count_up = [&] {
-    const bool sole = gate.lock();
-    count.set(count.get() + 1);
-    gate.unlock(sole);
-  };
-  Thread one(count_up);
-  Thread other(count_up);
+  CountWithinAGate<W> count_up;
+  Thread one(std::ref(count_up));
+  Thread other(std::ref(count_up));
   count_up();
   one.join();
   other.join();
-  model::check_that(count.get() == 3);
+  model::check_that(count_up.count.get() == 3);
 }
 
 // Each writes its own and looks at the other's: one of the two sees the other.

@@ -14,6 +14,7 @@
 
 #include "process/killing/guarded.hpp"
 #include "process/killing/kill.hpp"
+#include "process/killing/robust_mutex.hpp"
 
 namespace {
 
@@ -84,17 +85,7 @@ TEST_F(KillControl, FindsHalfChangedData) {
   EXPECT_LT(swept.troubles, swept.kills);
 }
 
-struct LibraryLock {
-  pthread_mutex_t mutex;
-
-  LibraryLock() {
-    pthread_mutexattr_t kind;
-    ::pthread_mutexattr_init(&kind);
-    ::pthread_mutexattr_setpshared(&kind, PTHREAD_PROCESS_SHARED);
-    ::pthread_mutexattr_setrobust(&kind, PTHREAD_MUTEX_ROBUST);
-    ::pthread_mutex_init(&mutex, &kind);
-    ::pthread_mutexattr_destroy(&kind);
-  }
+struct LibraryLock : trine_test::RobustMutex {
   void lock() {
     if (::pthread_mutex_lock(&mutex) == EOWNERDEAD) ::pthread_mutex_consistent(&mutex);
   }

@@ -22,6 +22,7 @@
 
 #include "process/killing/children.hpp"
 #include "process/killing/guarded.hpp"
+#include "process/killing/robust_mutex.hpp"
 
 namespace {
 
@@ -31,17 +32,7 @@ using B = trine::shared_memory;
 
 enum class Found { free, dead, held };
 
-struct LibraryMutex {
-  pthread_mutex_t mutex;
-
-  LibraryMutex() {
-    pthread_mutexattr_t kind;
-    ::pthread_mutexattr_init(&kind);
-    ::pthread_mutexattr_setpshared(&kind, PTHREAD_PROCESS_SHARED);
-    ::pthread_mutexattr_setrobust(&kind, PTHREAD_MUTEX_ROBUST);
-    ::pthread_mutex_init(&mutex, &kind);
-    ::pthread_mutexattr_destroy(&kind);
-  }
+struct LibraryMutex : trine_test::RobustMutex {
   void lock() { require(::pthread_mutex_lock(&mutex) == 0, "pthread_mutex_lock"); }
   void unlock() { require(::pthread_mutex_unlock(&mutex) == 0, "pthread_mutex_unlock"); }
 
