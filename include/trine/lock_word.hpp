@@ -68,6 +68,7 @@ class LockWord {
       if (owner_of(seen) != 0) {
         outcome = Outcome::busy;
         if (const auto sleep = mark(seen); !sleep.needless()) return sleep;
+        seen = owned_.word.load(std::memory_order_relaxed);
       } else if ((seen & died) != 0 && mode == Mode::ordinary) {
         outcome = Outcome::owner_died;
         B::wake(owned_.word, everyone);  // one was woken by the death; all are to hear of it
@@ -79,14 +80,13 @@ class LockWord {
     }
   }
 
-  /// Sleeps on the word without wanting it: until its owner has freed it. `seen`: what it held, with an owner.
-  Sleep<Word> mark(std::uint32_t& seen) {
-    B::look_after(owned_);
-    if ((seen & sleepers) != 0 ||
-        owned_.word.compare_exchange_weak(seen, seen | sleepers, std::memory_order_relaxed, std::memory_order_relaxed)) {
-      return {&owned_.word, seen | sleepers};
-    }
-    return {};
+  /// Sleeps on the word without wanting it: until its owner has freed it. `seen`: what it held, with an owner. Needless: it is to
+  /// be looked at again.
+  Sleep<Word> watch(std::uint32_t seen) {
+    const auto sleep = mark(seen);
+    // Others may have gone to sleep by a mark of ours that was lost, and we don't come to free the word, which would wake them.
+    if (sleep.needless()) B::wake(owned_.word, everyone);
+    return sleep;
   }
 
   [[nodiscard]] std::uint32_t load(std::memory_order order) const noexcept { return owned_.word.load(order); }
@@ -104,6 +104,11 @@ class LockWord {
   }
 
  private:
+  Sleep<Word> mark(std::uint32_t seen) {
+    B::look_after(owned_);
+    return B::mark(owned_.word, seen, sleepers, std::memory_order_relaxed);
+  }
+
   typename B::Owned owned_;
 };
 

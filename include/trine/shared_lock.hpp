@@ -200,9 +200,9 @@ class SharedLock<B>::SharedOperation : public OperationOf<bool, B> {
   Sleep<typename B::Word> announce() {
     for (;;) {
       if (attempt()) return {};
-      std::uint32_t seen = state_->writer.load(std::memory_order_relaxed);
+      const std::uint32_t seen = state_->writer.load(std::memory_order_relaxed);
       if (Writer::owner_of(seen) == 0) continue;
-      if (const auto sleep = state_->writer.mark(seen); !sleep.needless()) return sleep;
+      if (const auto sleep = state_->writer.watch(seen); !sleep.needless()) return sleep;
     }
   }
 

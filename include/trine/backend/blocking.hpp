@@ -74,9 +74,14 @@ struct Blocking {
   /// Sets the word, which `me` owns or nobody does, to 0 and says what it held. If it had the `sleepers` mark,
   /// wakes up to `count` of those who sleep on it; the woken ones set the mark again. Once the word is 0 the object may be
   /// gone.
-  static std::uint32_t vacate(Owned& owned, std::uint32_t /*me*/, std::uint32_t sleepers, std::uint32_t count) {
+  static std::uint32_t vacate(Owned& owned, std::uint32_t me, std::uint32_t sleepers, std::uint32_t count) {
     // Release: pairs with the acquire of the next claim; what the owner did is visible to the next owner.
-    const std::uint32_t held = alone() ? free_alone(owned) : owned.word.exchange(0, std::memory_order_release);
+    std::uint32_t held = me;
+    if (alone()) {
+      held = free_alone(owned);
+    } else if (!exchange_as_owner(owned.word, held, 0)) {
+      held = owned.word.exchange(0, std::memory_order_release);
+    }
     if ((held & sleepers) != 0) wake(owned.word, count);
     return held;
   }
@@ -86,6 +91,22 @@ struct Blocking {
 
   /// Called by one who waits for an owner: makes the word say so if that has died.
   static void look_after(Owned& /*owned*/) noexcept {}
+
+  /// For one who is about to sleep until the word, which somebody owns and which holds `seen`, is free: sets the mark
+  /// `sleepers` in it with `order`, and says where to sleep. Needless: it has changed, or the mark was lost; the caller looks
+  /// again, and if it goes away without owning the word, wakes those who may have slept by its mark.
+  static Sleep<Word> mark(Word& word, std::uint32_t seen, std::uint32_t sleepers, std::memory_order order) {
+    const std::uint32_t marked = seen | sleepers;
+    if (seen == marked) return {&word, marked};  // whoever set it sees to it
+    if (!word.compare_exchange_strong(seen, marked, order, std::memory_order_relaxed)) return {};
+    if constexpr (owner_steps) {
+      // The owner may have been amid exchange_as_owner(), with the word as it was before. After the fence it no longer is.
+      Os::fence_others();
+      // Relaxed: what a thread stored before a fence in all threads is seen after it.
+      if (word.load(std::memory_order_relaxed) != marked) return {};
+    }
+    return {&word, marked};
+  }
 
   static void wake(Word& word, std::uint32_t count) { Os::wake(word, count); }
 
@@ -253,7 +274,20 @@ struct Blocking {
   /// What an end of a queue learns of how often to look at the other.
   using Patience = std::conditional_t<Os::spins, trine::Patience<Os>, NoPatience>;
 
+ protected:
+  /// Sets the word, which the caller owns, to `desired` if it holds `expected`; else reads it into `expected`. Others may do
+  /// nothing to it meanwhile but mark() it. No locked instruction, where the system can put a fence into all other threads.
+  static bool exchange_as_owner(Word& word, std::uint32_t& expected, std::uint32_t desired) {
+    if constexpr (owner_steps) {
+      if (Os::fences_others()) [[likely]]
+        return Os::exchange_between_fences(word, expected, desired);
+    }
+    return word.compare_exchange_strong(expected, desired, std::memory_order_release, std::memory_order_relaxed);
+  }
+
  private:
+  static constexpr bool owner_steps = requires(Word& word, std::uint32_t& value) { Os::exchange_between_fences(word, value, value); };
+
   // Whether nobody but the calling thread can use an object: then no atomic step is needed.
   static bool alone() noexcept {
     if constexpr (requires { Os::alone(); }) {

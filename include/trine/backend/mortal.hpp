@@ -19,6 +19,8 @@ namespace trine {
 /// word, so there is no moment at which something is taken and nobody knows by whom; `Os` marks the words of the dead.
 template <class Os>
 struct Mortal : Blocking<Os> {
+  using Blocking<Os>::exchange_as_owner;
+  using Blocking<Os>::mark;
   using Word = typename Os::Word;
   static constexpr bool mortal = true;
 
@@ -47,7 +49,7 @@ struct Mortal : Blocking<Os> {
     Os::unlink(self, owned);
     // Release: pairs with the acquire of the next claim; what the owner did is visible to the next owner.
     std::uint32_t held = me;
-    if (!owned.word.compare_exchange_strong(held, 0, std::memory_order_release, std::memory_order_relaxed)) [[unlikely]] {
+    if (!exchange_as_owner(owned.word, held, 0)) [[unlikely]] {
       if ((held & sleepers) != 0) {
         Os::clear_and_wake(owned.word, count);
       } else {
@@ -153,12 +155,11 @@ struct Mortal : Blocking<Os> {
       for (std::uint32_t i = 0; i < top && i < most; ++i) {
         Owned& owned = places_[i].owned;
         Os::look_after(owned);
-        std::uint32_t seen = owned.word.load(std::memory_order_seq_cst);
-        while (owner_word::owner_of(seen) != 0) {
-          if ((seen & watched) != 0 ||
-              owned.word.compare_exchange_weak(seen, seen | watched, std::memory_order_seq_cst, std::memory_order_seq_cst)) {
-            return {&owned.word, seen | watched};
-          }
+        for (;;) {
+          const std::uint32_t seen = owned.word.load(std::memory_order_seq_cst);
+          if (owner_word::owner_of(seen) == 0) break;
+          const auto sleep = mark(owned.word, seen, watched, std::memory_order_seq_cst);
+          if (!sleep.needless()) return sleep;
         }
       }
       return {};

@@ -25,6 +25,16 @@
 #include <trine/os/single_thread.hpp>
 #include <trine/sleep.hpp>
 
+// The thread sanitizer sees no assembly.
+#if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__) && !defined(__SANITIZE_THREAD__)
+#define TRINE_HAS_STEP_BETWEEN_FENCES 1
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#undef TRINE_HAS_STEP_BETWEEN_FENCES
+#endif
+#endif
+#endif
+
 namespace trine::os {
 
 struct MixedFutex;
@@ -100,6 +110,21 @@ class LinuxFutex : public Native {
   /// Whether fence_others() puts a full fence into every other thread that may use the words.
   static bool fences_others() noexcept { return Membarrier<Scope>::works(); }
   static void fence_others() noexcept { Membarrier<Scope>::fence(); }
+
+#if defined(TRINE_HAS_STEP_BETWEEN_FENCES)
+  /// As compare_exchange_strong with release, in one instruction that is not locked: another thread's change of the word may
+  /// come between its load and its store, and is lost then; a fence_others() of another thread may not. So whoever changes
+  /// a word that another thread changes by this calls fence_others(), and looks whether its change is still there.
+  static bool exchange_between_fences(Word& word, std::uint32_t& expected, std::uint32_t desired) noexcept {
+    bool done;
+    // An interrupt comes before or after an instruction, and so does the fence that it makes; stores are made in order.
+    __asm__ __volatile__("cmpxchgl %3, %1"
+                         : "=@ccz"(done), "+m"(reinterpret_cast<std::uint32_t&>(word)), "+a"(expected)
+                         : "r"(desired)
+                         : "memory");
+    return done;
+  }
+#endif
 
   /// Has `call` called in every child of a fork of this process, before anything else is: false if that can't be.
   static bool in_children(void (*call)()) noexcept { return ::pthread_atfork(nullptr, nullptr, call) == 0; }
@@ -225,3 +250,4 @@ class LinuxFutex : public Native {
 };
 
 }  // namespace trine::os
+#undef TRINE_HAS_STEP_BETWEEN_FENCES
