@@ -126,6 +126,30 @@ TEST(Fence, a_fence_in_all_threads_stands_for_one_in_each) {
   EXPECT_EQ(all, without(all_pairs(), {0, 0}));
 }
 
+// What another changes between the load and the store of such a step is lost; a fence in all threads does not come between.
+TEST(Fence, comes_before_or_after_a_step_between_fences) {
+  const auto outcomes = [](bool with_fence) {
+    return outcomes_of(2, what_was_read,
+                       {[](Litmus& l) {
+                          int expected = 0;
+                          l.r[0] = l.x.exchange_between_fences(expected, 2, release) ? 1 : 0;
+                        },
+                        [=](Litmus& l) {
+                          int expected = 0;
+                          if (!l.x.compare_exchange_strong(expected, 1, relaxed, relaxed)) return;
+                          if (with_fence) trine::modelling::ModelledSleep::fence_others();
+                          l.r[1] = l.x.load(relaxed);
+                        }});
+  };
+  // The second found 2 there; its 1 was overwritten, before it looks or after; the first found the 1.
+  const Outcomes lost_later = {{1, 1}};
+  const Outcomes others = {{1, 0}, {1, 2}, {0, 1}};
+  Outcomes all = others;
+  all.insert(lost_later.begin(), lost_later.end());
+  EXPECT_EQ(outcomes(false), all);
+  EXPECT_EQ(outcomes(true), others);
+}
+
 // Two sequentially consistent loads of one variable by two threads, of a relaxed store: the later in their order may not
 // read older. Which is later is open.
 TEST(Sequential, loads_of_one_variable_in_both_orders) {

@@ -232,7 +232,7 @@ TEST(ModelMortalLockMutant, DeathTakesTheMark) {
   harmless(deaths, owner_dies<mortal_model>, "who is told of a death wakes all others");
 }
 TEST(ModelMortalLockMutant, UnlockWithoutRelease) {
-  caught_deaths({.file = "/mortal.hpp", .function = "::vacate(", .op = Op::compare_exchange, .order = release, .weakened = relaxed},
+  caught_deaths({.file = "/blocking.hpp", .function = "::exchange_as_owner(", .op = Op::exchange_between_fences, .weakened = relaxed},
                 {.kills = 0}, two_parties<mutated_mortal>, "data race");
 }
 TEST(ModelMortalLockMutant, ClaimWithoutAcquire) {

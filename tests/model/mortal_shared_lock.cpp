@@ -126,10 +126,9 @@ TEST(ModelMortalSharedLockMutant, ReaderEntersNotSequential) {
   caught_deaths({.file = "/mortal.hpp", .function = "::claim(", .op = Op::compare_exchange, .order = seq_cst, .weakened = acq_rel},
                 {.kills = 0}, reader_dies<mutated_mortal>, "data race");
 }
-TEST(ModelMortalSharedLockMutant, WatchNotMarked) {
-  harmless({.file = "/mortal.hpp", .function = "::watch(", .op = Op::compare_exchange, .written = without<1U << 31>,
-            .unmarked = 1U << 31},
-           {}, reader_dies<mutated_mortal>, "no sleep is longer than a slice");
+TEST(ModelMortalSharedLockMutant, WatchWithoutFence) {
+  harmless({.file = "/blocking.hpp", .function = "::mark(", .op = Op::fence, .dropped = true}, {}, reader_dies<mutated_mortal>,
+           "no sleep is longer than a slice");
 }
 // A place is taken before it is known in which round.
 TEST(ModelMortalSharedLockMutant, PlacesFromHereOnNotRaised) {

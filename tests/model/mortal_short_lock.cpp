@@ -121,7 +121,7 @@ TEST(ModelMortalShortLockMutant, WakeDropped) {
            "no sleep is longer than a slice");
 }
 TEST(ModelMortalRecursiveLockMutant, UnlockWithoutRelease) {
-  caught_deaths({.file = "/mortal.hpp", .function = "::vacate(", .op = Op::compare_exchange, .order = release, .weakened = relaxed},
+  caught_deaths({.file = "/blocking.hpp", .function = "::exchange_as_owner(", .op = Op::exchange_between_fences, .weakened = relaxed},
                 {.kills = 0}, recursive<mutated_mortal>, "data race");
 }
 

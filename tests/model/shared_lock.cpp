@@ -176,8 +176,6 @@ TEST(ModelSharedLock, DestroyedAfterAReader) { prove_two(destroyed_after_a_reade
 
 // ---- mutants ----
 
-constexpr std::uint32_t sleepers = trine::LockWord<model>::sleepers;
-
 TEST(ModelSharedLockMutant, WriterNotSequential) {
   caught_two({.file = "/blocking.hpp", .function = "::claim(", .op = Op::compare_exchange, .order = seq_cst, .weakened = acq_rel},
              reader_and_writer<mutated>, "data race");
@@ -218,15 +216,21 @@ TEST(ModelSharedLockMutant, WriterWakesOneOnly) {
   caught_three({.file = "/blocking.hpp", .function = "::wake(", .op = Op::wake, .woken = one_only},
                two_readers_and_a_writer<mutated>, "deadlock");
 }
-TEST(ModelSharedLockMutant, MarkForgotten) {
-  caught_two({.file = "/lock_word.hpp", .function = "::mark(", .op = Op::compare_exchange, .written = without<sleepers>,
-              .unmarked = sleepers},
-             reader_and_writer<mutated>, "deadlock");
+// Another reader has gone to sleep by the mark of one whose mark was lost, and who has no need of it any more.
+TEST(ModelSharedLockMutant, LostMarkToldToNobody) {
+  caught_three({.file = "/lock_word.hpp", .function = "::watch(", .op = Op::wake, .woken = nobody},
+               two_readers_and_a_writer<mutated>, "deadlock");
+}
+TEST(ModelSharedLockMutant, MarkWithoutFence) {
+  caught_two({.file = "/blocking.hpp", .function = "::mark(", .op = Op::fence, .dropped = true}, reader_and_writer<mutated>,
+             "deadlock");
 }
 // It gives up, and stays the owner.
 TEST(ModelSharedLockMutant, WriterGivesUpAndStays) {
-  caught_three({.file = "/blocking.hpp", .function = "::vacate(", .op = Op::exchange, .written = unchanged},
-               try_lock_beside_a_reader<mutated>, "deadlock");
+  without_fences([] {
+    caught_three({.file = "/blocking.hpp", .function = "::exchange_as_owner(", .op = Op::compare_exchange, .written = unchanged},
+                 try_lock_beside_a_reader<mutated>, "deadlock");
+  });
 }
 
 }  // namespace

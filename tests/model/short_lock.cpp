@@ -100,13 +100,6 @@ void two_wait_for_the_end() {
   other.join();
 }
 
-template <class F>
-void without_fences(F&& test) {
-  fences_available = false;
-  test();
-  fences_available = true;
-}
-
 TEST(ModelShortLock, TwoParties) { prove_two(two_parties<model>); }
 TEST(ModelShortLock, ThreeParties) { prove_three(three_parties<model>, 3, 0); }
 TEST(ModelShortLock, TwoPartiesWithoutFences) {

@@ -46,6 +46,7 @@ enum class Op {
   load,
   store,
   exchange,
+  exchange_between_fences,
   compare_exchange,
   fetch_add,
   fetch_sub,
@@ -246,6 +247,13 @@ struct MutableSleep : trine::modelling::ModelledSleep {
     }
     Base::wake(word, count, where);
   }
+  static bool exchange_between_fences(Word& word, std::uint32_t& expected, std::uint32_t desired,
+                                      const Where& where = Where::current()) {
+    std::memory_order order = release;
+    const Mutation* const found = concerns(Op::exchange_between_fences, order, where);
+    if (found != nullptr && found->written != nullptr) desired = found->written(expected, desired);
+    return word.exchange_between_fences(expected, desired, order, where);
+  }
   static bool fences_others() noexcept { return fences_available; }
   static void fence_others(const Where& where = Where::current()) {
     if (!fences_available) return;
@@ -363,6 +371,14 @@ inline void equivalent(const Mutation& mutant, int threads, int bound, const std
   record(test_name(), threads, bound, report, "equivalent: " + std::string(why));
   EXPECT_GT(mutated_operations, 0U) << "nothing was mutated";
   EXPECT_TRUE(report.complete()) << "it is not equivalent: " << report.finding() << "\n" << report.trace();
+}
+
+/// A test of the mutated backend as on a system without fences in others.
+template <class F>
+void without_fences(F&& test) {
+  fences_available = false;
+  test();
+  fences_available = true;
 }
 
 }  // namespace checking

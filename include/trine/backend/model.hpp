@@ -74,6 +74,13 @@ template <class T> class Atomic {
                              const Where& where = Where::current()) {
     return compare_exchange_strong(expected, desired, order, failing(order), where);
   }
+  /// For an Os whose words can do that.
+  bool exchange_between_fences(T& expected, T desired, std::memory_order order, const Where& where = Where::current()) {
+    std::uint64_t bits = pack(expected);
+    const bool done = Explorer::current().exchange_between_fences(location_, bits, pack(desired), order, where);
+    expected = unpack(bits);
+    return done;
+  }
   T fetch_add(T by, std::memory_order order = std::memory_order_seq_cst,
               const Where& where = Where::current()) requires std::integral<T> {
     return update(order, where, "fetch_add", [by](T value) { return static_cast<T>(value + by); });
@@ -239,6 +246,10 @@ struct ModelledSleep {
   static constexpr std::size_t turn() noexcept { return 0; }
   static constexpr bool fences_others() noexcept { return true; }
   static void fence_others(const Where& where = Where::current()) { Explorer::current().fence_all(where); }
+  static bool exchange_between_fences(Word& word, std::uint32_t& expected, std::uint32_t desired,
+                                      const Where& where = Where::current()) {
+    return word.exchange_between_fences(expected, desired, std::memory_order_release, where);
+  }
 
   static void sleep(std::span<const Sleep<Word>> words, Limit& limit, const Where& where = Where::current()) {
     Explorer& explorer = Explorer::current();

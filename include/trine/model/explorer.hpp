@@ -89,6 +89,19 @@ class Explorer : public Exploration {
     return same;
   }
 
+  /// A load, and a store if it read what was expected: others go on between the two, but for fences in all threads.
+  bool exchange_between_fences(std::size_t location, std::uint64_t& expected, std::uint64_t desired, std::memory_order order,
+                               const Where& where) {
+    const std::uint64_t value = load(location, std::memory_order_relaxed, where);
+    if (value != std::exchange(expected, value)) return false;
+    threads_.keep_fences_out(true);
+    begin(Step::change, location, where);
+    threads_.keep_fences_out(false);
+    write_after(place_for(location, order), location, desired, order, false);
+    if (trace_.on()) say(order, "store between fences", location, " = " + number(desired));
+    return true;
+  }
+
   void fence(std::memory_order order, const Where& where) {
     begin(sequential(order) ? Step::sequential_fence : Step::fence, nowhere, where, sequential(order));
     memory_.fence(me().knows, order);

@@ -101,7 +101,7 @@ class Schedule {
     ++killed_;
     if (thread.state == State::asleep) std::erase(sleepers_, id);
     if (thread.plain) ++thread.knows.view.clock(id);
-    thread.plain = thread.mortal = false;
+    thread.plain = thread.mortal = thread.keeps_fences_out = false;
     thread.killed = true;
     thread.history = thread.told;
     changed();
@@ -148,6 +148,9 @@ class Schedule {
     return count;
   }
 
+  /// From here on no thread may put a fence into all: the running one is amid something that they come before or after.
+  void keep_fences_out(bool out) noexcept { me().keeps_fences_out = out; }
+
   /// The running thread has yielded, and now goes on: it may yield again when something has changed.
   void yield_is_over() noexcept { me().round = changes_; }
 
@@ -166,11 +169,11 @@ class Schedule {
     if (stays) add(running_);
     if (stays && options.preemptions != Options::unbounded && preemptions_ >= options.preemptions) return count;
     for (std::size_t i = 0; i < count_; ++i) {
-      if (threads_[i].state == State::ready && !waits_for_change(i) && !(i == running_ && stays)) add(i);
+      if (threads_[i].state == State::ready && !waits_for_change(i) && !is_kept_out(i) && !(i == running_ && stays)) add(i);
     }
     if (count == 0 && !pruned) {  // those that look again and again, if nobody else can go on
       for (std::size_t i = 0; i < count_; ++i) {
-        if (threads_[i].state == State::ready) add(i);
+        if (threads_[i].state == State::ready && !is_kept_out(i)) add(i);
       }
     }
     for (const std::size_t i : sleepers_) {
@@ -275,7 +278,16 @@ class Schedule {
   [[nodiscard]] bool waits_for_change(std::size_t id) const noexcept {
     return threads_[id].next == Step::yield && threads_[id].round == changes_;
   }
-  [[nodiscard]] bool can_stay() const noexcept { return me().state == State::ready && me().next != Step::yield; }
+  [[nodiscard]] bool can_stay() const noexcept {
+    return me().state == State::ready && me().next != Step::yield && !is_kept_out(running_);
+  }
+
+  // Its next step is a fence in all threads, which has to wait for one of them.
+  [[nodiscard]] bool is_kept_out(std::size_t id) const noexcept {
+    if (threads_[id].next != Step::fence_all) return false;
+    return std::any_of(threads_.begin(), threads_.begin() + static_cast<std::ptrdiff_t>(count_),
+                       [](const ThreadState& thread) { return thread.keeps_fences_out; });
+  }
 
   [[nodiscard]] bool all_wait() const noexcept {
     for (std::size_t i = 0; i < count_; ++i) {

@@ -85,6 +85,7 @@ struct ThreadState {
   bool killed = false;
   bool in_slices = false;   // its sleep ends after a while in any case
   bool had_slice = false;   // it has ended so
+  bool keeps_fences_out = false;  // it is amid a step that fences in all threads come before or after
 
   void begin_anew(std::size_t id) {
     function.reset();
@@ -99,7 +100,7 @@ struct ThreadState {
     state = State::ready;
     next = Step::start;
     sequential = plain = may_time_out = timed_out = joined = false;
-    mortal = killed = in_slices = had_slice = false;
+    mortal = killed = in_slices = had_slice = keeps_fences_out = false;
   }
 
   // Sleeping and waking fence, and a fence changes what sequentially consistent operations may read.
