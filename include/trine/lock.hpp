@@ -27,7 +27,7 @@ namespace trine {
 /// A lock() throws OwnerDied (and does not hold the lock) after an owner's death, until somebody calls recover().
 /// Fairness: none is promised among threads; a running thread may pass a sleeping one. Coroutines are served in order.
 /// It is a BasicLockable, Lockable and TimedLockable of the standard on the blocking backends. Constant time; uncontended
-/// lock and unlock are one atomic read-modify-write each.
+/// lock and unlock are one atomic read-modify-write each at most.
 template <class B = threads>
 class Lock {
   using Word = LockWord<B>;

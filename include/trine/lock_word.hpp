@@ -19,7 +19,7 @@ namespace trine {
 /// | sleepers | free, where the backend keeps the mark until it knows that nobody sleeps |
 /// | died [+ sleepers] | the owner died; only a recovering taker may have it |
 ///
-/// Invariant: where the mark is missing although somebody sleeps, one who was woken is on its way.
+/// Invariant: where the mark is missing although somebody sleeps, one who was woken, or whose mark was lost, is on its way.
 ///
 /// Order: taking acquires, freeing releases, so that what one owner did is visible to the next.
 /// The states are those of the futex mutex in U. Drepper, "Futexes Are Tricky", with the owner's number for the 1.
@@ -80,8 +80,8 @@ class LockWord {
     }
   }
 
-  /// Sleeps on the word without wanting it: until its owner has freed it. `seen`: what it held, with an owner. Needless: it is to
-  /// be looked at again.
+  /// Sleeps on the word without wanting it: until its owner has freed it. `seen`: what it held, with an owner. Needless: it
+  /// is to be looked at again.
   Sleep<Word> watch(std::uint32_t seen) {
     const auto sleep = mark(seen);
     // Others may have gone to sleep by a mark of ours that was lost, and we don't come to free the word, which would wake them.

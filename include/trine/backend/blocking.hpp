@@ -75,7 +75,7 @@ struct Blocking {
   /// wakes up to `count` of those who sleep on it; the woken ones set the mark again. Once the word is 0 the object may be
   /// gone.
   static std::uint32_t vacate(Owned& owned, std::uint32_t me, std::uint32_t sleepers, std::uint32_t count) {
-    // Release: pairs with the acquire of the next claim; what the owner did is visible to the next owner.
+    // Release, in all three: pairs with the acquire of the next claim; what the owner did is visible to the next owner.
     std::uint32_t held = me;
     if (alone()) {
       held = free_alone(owned);
