@@ -154,6 +154,8 @@ concept Backend = requires(typename B::Word& word, typename B::Owned& owned, typ
   // how long to look away between two looks
   { patience.pauses() } -> std::same_as<std::uint32_t>;
   patience.linger();
+  B::Patience::fetch(&number);
+  B::Patience::fetch_to_write(&number);
   patience.found(number, true, number);
   patience.used_up();
 };

@@ -31,11 +31,13 @@ class FifoItems : public PlainItems<T> {
     Chunk* chunk = nullptr;
   };
 
-  FifoItems(std::size_t capacity, Cursor& put, Cursor& get) : ring_(capacity != 0) {
-    put = get = first_of(*new Chunk(ring_ ? capacity : chunk_size));
-  }
+  FifoItems(std::size_t capacity, Cursor& put, Cursor& get)
+      : ring_(capacity != 0), first_((put = get = first_of(*new Chunk(ring_ ? capacity : chunk_size))).next) {}
   FifoItems(const FifoItems&) = delete;
   FifoItems& operator=(const FifoItems&) = delete;
+
+  /// Where the item of a queue of one lies.
+  [[nodiscard]] const void* only_place() const noexcept { return first_; }
 
   /// Puts an item in at the cursor. If this throws, nothing has happened.
   template <class Item>
@@ -106,6 +108,7 @@ class FifoItems : public PlainItems<T> {
   }
 
   const bool ring_;
+  const Place* const first_;
   typename B::template Atomic<Chunk*> spare_{nullptr};
 };
 

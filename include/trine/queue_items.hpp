@@ -22,6 +22,7 @@ namespace trine {
 /// | take(at, sink) | hands an item to the sink |
 /// | places(n) | how many there can be with a capacity of n; `fixed`: that is the capacity, whatever was asked for |
 /// | owns_memory | free(cursor, n) is to be called at the end, with n items left |
+/// | only_place() | if there: where the item of a queue with room for one lies |
 /// | mend(put, got) | if there: called with the lock held when its last owner died with it |
 /// | extra(n, ...), lie_at(memory) | if there: how much memory behind the state it needs, and where that is |
 
@@ -48,6 +49,21 @@ struct QueueEnd {
   [[no_unique_address]] typename Items::Cursor cursor;
   [[no_unique_address]] typename B::Patience patience;     // of those who use this end with the other
 };
+
+// Room for one: each put needs what the last get wrote and the place that it read, each get the place that the put wrote, and
+// where the parties run on different cores these lie in the other's cache. Asked for before the gate is taken they come
+// together with its line; behind its locked instruction they would come one after the other.
+
+template <class Items, class B>
+[[gnu::always_inline]] inline void fetch_for_put(Items& items, const QueueEnd<Items, B>& get_end) noexcept {
+  B::Patience::fetch(&get_end.index);
+  if constexpr (requires { items.only_place(); }) B::Patience::fetch_to_write(items.only_place());
+}
+
+template <class B, class Items>
+[[gnu::always_inline]] inline void fetch_for_get(Items& items) noexcept {
+  if constexpr (requires { items.only_place(); }) B::Patience::fetch(items.only_place());
+}
 
 /// An item that is put as it is: a reference to the caller's.
 template <class Reference>

@@ -63,7 +63,7 @@ class QueueOperation : public OperationOf<R, B> {
  private:
   Self& self() noexcept { return static_cast<Self&>(*this); }
 
-  Tried tried_ = Tried::must_wait;
+  Tried tried_ = Tried::fresh;
 };
 
 /// What the operations that put share.

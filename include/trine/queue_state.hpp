@@ -12,6 +12,7 @@
 
 #include <trine/backend.hpp>
 #include <trine/error.hpp>
+#include <trine/queue_index.hpp>
 #include <trine/queue_items.hpp>
 #include <trine/type_text.hpp>
 
@@ -30,25 +31,17 @@ namespace trine {
 /// that have more to keep in order are told, and mend it. What a put or get needs to know of its place comes from the indices, not
 /// from what the dead one wrote. The two-lock queue is that of M. Michael and M. Scott (1996), as a ring.
 template <class Items, class B>
-struct QueueState {
+struct QueueState : QueueIndex {
   using Word = typename B::Word;
   using Gate = typename B::ShortLock;
-  /// What came of a try. must_wait: for the other end. held_up: somebody holds this end, and seems to keep it; slept: the same,
-  /// and the operation has slept for that since. A new try is told what came of the last.
-  enum class Tried : std::uint8_t { must_wait, held_up, slept, done, shut };
-
-  // | bits of an index | meaning |
-  // | 0    | closed: the queue was shut down; written with the end's gate held |
-  // | 1-31 | how many items were put (putting end) or got (getting end), modulo 2^31 |
-  // The indices are at most 2^30 apart, so their difference tells how many items there are.
-  static constexpr std::uint32_t closed = 1;
-  static constexpr std::uint32_t one = 2;
+  /// What came of a try. fresh: there was none yet. must_wait: for the other end. held_up: somebody holds this end, and seems to
+  /// keep it; slept: the same, and the operation has slept for that since. A new try is told what came of the last.
+  enum class Tried : std::uint8_t { fresh, must_wait, held_up, slept, done, shut };
 
   // | bits of `finished` | meaning |
   // | 0    | sleepers: somebody may sleep in join() (may be stale-set, never stale-clear) |
   // | 1-31 | how many items were said to be finished with, modulo 2^31; equal to the putting end's: all of them |
   static constexpr std::uint32_t sleepers = 1;
-  static constexpr std::uint32_t most = std::uint32_t{1} << 30;
 
   using End = QueueEnd<Items, B>;
 
@@ -65,10 +58,6 @@ struct QueueState {
   static std::size_t checked(std::size_t capacity) {
     if (capacity >= most) throw std::invalid_argument("trine: queue: capacity must be less than 2^30");
     return capacity;
-  }
-
-  static std::uint32_t distance(std::uint32_t behind, std::uint32_t ahead) noexcept {
-    return (ahead / one - behind / one) % (std::uint32_t{1} << 31);
   }
 
   Gate& put_gate() noexcept { return put_end.gate; }
@@ -133,6 +122,8 @@ struct QueueState {
   /// Calls `fill(items, place, room, count)`, which puts up to `room` items in and counts them; would like to put `wanted`.
   template <class Fill>
   [[gnu::always_inline]] Tried put(Tried last, std::uint32_t wanted, Fill&& fill) {
+    if (last == Tried::must_wait && still_full(put_end, get_end, limit)) return last;
+    if (limit == 1) fetch_for_put(items, get_end);
     Holding holding(*this, put_gate(), put_end, last);
     if (!holding) [[unlikely]] return held_up(last);
     if ((holding.was() & closed) != 0) return Tried::shut;
@@ -153,6 +144,8 @@ struct QueueState {
   /// Calls `drain(items, place, there, count)`, which takes up to `there` items out and counts them; would like `wanted`.
   template <class Drain>
   [[gnu::always_inline]] Tried get(Tried last, std::uint32_t wanted, Drain&& drain) {
+    if (last == Tried::must_wait && still_empty(put_end, get_end)) return last;
+    if (limit == 1) fetch_for_get<B>(items);
     Holding holding(*this, get_gate(), get_end, last);
     if (!holding) [[unlikely]] return held_up(last);
     std::uint32_t there = distance(holding.was(), get_end.other.read());
@@ -236,7 +229,7 @@ struct QueueState {
   bool drop_one() {
     using Item = typename Items::Taken;
     std::optional<Item> dropped;
-    const Tried tried = get(Tried::must_wait, 1, [&dropped](Items& from, Place& place, std::uint32_t, std::uint32_t& count) {
+    const Tried tried = get(Tried::fresh, 1, [&dropped](Items& from, Place& place, std::uint32_t, std::uint32_t& count) {
       from.take(place, [&dropped](Item&& item) { dropped.emplace(std::move(item)); });
       ++count;
     });

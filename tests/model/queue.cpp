@@ -297,6 +297,15 @@ TEST(ModelQueueMutant, PutWithoutAcquire) {
   caught_two({.file = state, .function = "::put(", .op = Op::load, .order = acquire, .weakened = relaxed},
              two_through_one_place<mutated>, "data race");
 }
+TEST(ModelQueueMutant, LastLookMissesTheClosing) {
+  caught_two({.file = "/queue_index.hpp", .function = "::inside(", .op = Op::load,
+              .said = [](std::uint32_t index) { return index & ~1U; }},
+             shutdown_releases_getters<mutated>, "deadlock");
+}
+TEST(ModelQueueMutant, LastLookMissesAnItem) {
+  caught_two({.file = "/queue_index.hpp", .function = "::inside(", .op = Op::load, .said = [](std::uint32_t) { return 0U; }},
+             [] { put_publishes<Fifo<mutated>>(1); }, "deadlock");
+}
 TEST(ModelQueueMutant, GateWithoutRelease) {
   caught_three({.file = "/blocking.hpp", .function = "::abandon(", .op = Op::store, .order = release, .weakened = relaxed},
                [] { two_producers<Fifo<mutated>>(0); }, "deadlock", 2);

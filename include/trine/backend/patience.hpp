@@ -34,6 +34,10 @@ class Patience {
       look_away();
   }
 
+  /// What the caller is about to read, or to write, lies here: to have it brought from another core meanwhile.
+  [[gnu::always_inline]] static void fetch(const void* line) noexcept { Os::fetch(line); }
+  [[gnu::always_inline]] static void fetch_to_write(const void* line) noexcept { Os::fetch_to_write(line); }
+
   // The rest: with the end's gate held.
 
   /// A look found so many items, or places; 0: one has to wait. `busy`: the other end seems to be, so the two should keep out of
@@ -92,6 +96,8 @@ class Patience {
 /// For those who do not look on before they sleep: there is nothing to learn.
 struct NoPatience {
   [[nodiscard]] static constexpr std::uint32_t pauses() noexcept { return 1; }
+  static constexpr void fetch(const void*) noexcept {}
+  static constexpr void fetch_to_write(const void*) noexcept {}
   static constexpr void linger() noexcept {}
   static constexpr void found(std::uint32_t, bool, std::uint32_t) noexcept {}
   static constexpr void used_up() noexcept {}

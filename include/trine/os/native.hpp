@@ -52,6 +52,10 @@ struct Native {
 
   static void pause() noexcept { os::pause(); }
 
+  /// Has the cache line at the address brought here, to be read or to be written soon. A hint: the address may be any.
+  static void fetch(const void* line) noexcept { os::fetch(line); }
+  static void fetch_to_write(const void* line) noexcept { os::fetch_to_write(line); }
+
   /// Where a choice among equals begins: somewhere else each time.
   static std::size_t turn() noexcept {
     static thread_local std::size_t turns = 0;

@@ -74,6 +74,9 @@ class RingItems : public SharedItems<T, B, N> {
     return count_ == std::bit_ceil(places) && slots_.lies_in(begin, end, count_);
   }
 
+  /// Where the item of a queue of one lies.
+  [[nodiscard]] const void* only_place() noexcept { return &slots_[0]; }
+
   bool put(QueuePlace<Cursor>& at, const T& item) {
     slots_[at.position & (count_ - 1)].write().put(item);
     return true;
