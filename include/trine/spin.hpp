@@ -8,27 +8,35 @@
 
 namespace trine {
 
-/// How long a waiter looks on before it goes to sleep: a few pauses, then a few dozen yields, then it says no.
+/// How long a waiter looks on before it goes to sleep: some pauses, then a few dozen yields, then it says no.
 ///
-/// Measured on two cores (docs/design.md has the table): a sleeper on another core is back after 26 us, one that still looks
+/// Measured on two cores (docs/design.md has the tables): a sleeper on another core is back after 26 us, one that still looks
 /// on after 0.1 us, so looking on pays when the waker runs. When it can't run because we hold its core, a pause only delays
-/// it, and a yield lets it run: on one core yielding is faster than sleeping. Ten pauses and up to 64 yields stay within 1.3
-/// of the better of pure spinning and pure sleeping in each placement. At most as many waiters yield at a time as there are
-/// cores: more would only hand the cores to each other. And where a yield has taken long (Os::yields_pay(), if there is one),
-/// somebody else computes on this core, and they go to sleep at once for a while.
+/// it, and a yield lets it run: on one core yielding is faster than sleeping. At most as many waiters yield at a time as there
+/// are cores: more would only hand the cores to each other. And where a yield has taken long (Os::yields_pay(), if there is
+/// one), somebody else computes on this core, and they go to sleep after the pauses for a while.
+///
+/// After a sleep a thread looks on for longer, about as long as it takes to wake another: who was woken answers one who may be
+/// asleep again by then, and two of them could go on like that for ever. It keeps that up while it is what ends waits, and where
+/// it was in vain it sleeps eight times before it tries that again.
 template <class Os>
 class Spin {
  public:
   /// For what is over in some instructions if the other party runs.
   Spin() noexcept = default;
-  /// For what takes as long as it takes, with so many pauses between two looks: learns whether pauses end such waits.
+  /// For what takes as long as it takes, with so many pauses between two looks: learns what ends such waits.
   explicit Spin(std::uint32_t pauses) noexcept
-      : length_(pauses), pauses_(!learnt().tries() ? 0 : pauses > 1 ? long_pauses : short_pauses), learns_(true) {}
+      : length_(pauses),
+        pauses_(learnt().pauses(pauses > 1)),
+        yields_(learnt().looks_longer() ? more_yields : yields),
+        learns_(true) {}
   Spin(const Spin&) = delete;
   Spin& operator=(const Spin&) = delete;
   ~Spin() {
     leave();
-    if (learns_ && pauses_ != 0 && turn_ != 0) learnt().tried(turn_ <= pauses_);
+    if (!learns_ || turn_ == 0) return;
+    if (pauses_ != 0) learnt().tried(turn_ <= pauses_);
+    if (!cut_short_) learnt().looked(over_, turn_ > pauses_ + yields);
   }
 
   /// Waits a little and says true, or says false: go to sleep.
@@ -36,14 +44,10 @@ class Spin {
     if constexpr (!Os::spins) return false;
     if (turn_ < pauses_) {
       for (std::uint32_t i = 0; i < length_; ++i) Os::pause();
-    } else if (turn_ < pauses_ + yields) {
-      if (!yields_pay() || (turn_ == pauses_ && !enter())) {
-        turn_ = pauses_ + yields;
-        leave();
-        return false;
-      }
+    } else if (turn_ < pauses_ + yields_ && may_yield()) {
       Os::yield();
     } else {
+      over_ = true;
       leave();
       return false;
     }
@@ -55,21 +59,38 @@ class Spin {
   [[nodiscard]] bool slow() const noexcept { return turn_ > pauses_; }
 
  private:
-  static constexpr int short_pauses = 10;
+  static constexpr int few_pauses = 10;
+  static constexpr int many_pauses = 40;
   static constexpr int long_pauses = 2;
   static constexpr int yields = 64;
+  static constexpr int more_yields = 256;
 
-  // What the calling thread has learnt of pauses: whether any of its last eight waits that began with some ended among them. If
-  // none did, those it waits for don't run meanwhile, or take long: it begins with yields, but for every eighth wait.
+  // What the calling thread has learnt.
   class Learnt {
    public:
-    bool tries() noexcept { return credit_ != 0 || ++turn_ % 8 == 0; }
+    // Of pauses: whether any of its last eight waits that began with some ended among them. If none did, those it waits for
+    // don't run meanwhile, or take long: it begins with yields, but for a few pauses in every eighth wait.
+    int pauses(bool long_ones) noexcept {
+      if (credit_ == 0 && ++turn_ % 8 != 0) return 0;
+      return long_ones ? long_pauses : credit_ != 0 ? many_pauses : few_pauses;
+    }
     void tried(bool paid) noexcept { credit_ = paid ? most : credit_ - (credit_ != 0 ? 1 : 0); }
+
+    // Of looking on for longer.
+    [[nodiscard]] bool looks_longer() const noexcept { return sleeps_ == 0; }
+    void looked(bool in_vain, bool for_long) noexcept {
+      if (looks_longer()) {
+        sleeps_ = in_vain ? most : for_long ? 0 : 1;
+      } else if (in_vain) {
+        --sleeps_;
+      }
+    }
 
    private:
     static constexpr int most = 8;
     int credit_ = most;
     unsigned turn_ = 0;
+    int sleeps_ = 1;  // after so many it looks on for longer
   };
 
   static Learnt& learnt() noexcept {
@@ -96,6 +117,13 @@ class Spin {
     }
   }
 
+  bool may_yield() noexcept {
+    if (yields_pay() && (turn_ != pauses_ || enter())) return true;
+    turn_ = pauses_ + yields_;
+    cut_short_ = true;
+    return false;
+  }
+
   bool enter() noexcept {
     entered_ = yielding().fetch_add(1, std::memory_order_relaxed) < cores();
     if (!entered_) yielding().fetch_sub(1, std::memory_order_relaxed);
@@ -108,8 +136,11 @@ class Spin {
   }
 
   const std::uint32_t length_ = 1;
-  const int pauses_ = short_pauses;
+  const int pauses_ = few_pauses;
+  const int yields_ = yields;
   const bool learns_ = false;
+  bool over_ = false;       // it has said no
+  bool cut_short_ = false;  // before its time
   int turn_ = 0;
   bool entered_ = false;
 };

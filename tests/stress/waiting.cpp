@@ -37,9 +37,9 @@ TEST(Waiting, PausesThenYieldsThenSleeps) {
   trine::Spin<Os> spin(1);
   int turns = 0;
   while (spin.again()) ++turns;
-  EXPECT_EQ(Os::pauses, 10);
+  EXPECT_EQ(Os::pauses, 40);
   EXPECT_EQ(Os::yields, 64);
-  EXPECT_EQ(turns, 74);
+  EXPECT_EQ(turns, 104);
   EXPECT_FALSE(spin.again());
 }
 
@@ -51,19 +51,68 @@ TEST(Waiting, LongPausesAreFewer) {
 
 TEST(Waiting, PausesThatNeverEndAWaitAreLeftOut) {
   using Os = Counting<2>;
-  for (int wait = 0; wait < 8; ++wait) EXPECT_EQ(pauses_of_wait<Os>(11), 10);
-  // From now on every eighth wait tries them.
+  for (int wait = 0; wait < 8; ++wait) EXPECT_EQ(pauses_of_wait<Os>(41), 40);
+  // From now on every eighth wait tries a few.
   for (int wait = 1; wait <= 24; ++wait) EXPECT_EQ(pauses_of_wait<Os>(11), wait % 8 == 0 ? 10 : 0) << wait;
   for (int wait = 1; wait < 8; ++wait) EXPECT_EQ(pauses_of_wait<Os>(3), 0);
   // This one ends among the pauses: they pay again.
   EXPECT_EQ(pauses_of_wait<Os>(3), 3);
-  for (int wait = 0; wait < 8; ++wait) EXPECT_EQ(pauses_of_wait<Os>(11), 10);
+  for (int wait = 0; wait < 8; ++wait) EXPECT_EQ(pauses_of_wait<Os>(41), 40);
   EXPECT_EQ(pauses_of_wait<Os>(11), 0);
+}
+
+// One wait, ended by its waker among the yields, or by sleep: how many yields it made.
+template <class Os>
+int yields_of_wait(int looks) {
+  const int before = Os::yields;
+  trine::Spin<Os> spin(1);
+  while (Os::yields - before < looks && spin.again()) {
+  }
+  return Os::yields - before;
+}
+
+constexpr int until_sleep = 1000;
+
+TEST(Waiting, LooksOnForLongerAfterASleepWhileThatHelps) {
+  using Os = Counting<4>;
+  EXPECT_EQ(yields_of_wait<Os>(5), 5);
+  EXPECT_EQ(yields_of_wait<Os>(until_sleep), 64);
+  EXPECT_EQ(yields_of_wait<Os>(200), 200);
+  EXPECT_EQ(yields_of_wait<Os>(100), 100);
+  EXPECT_EQ(yields_of_wait<Os>(64), 64);  // this one needed no more
+  EXPECT_EQ(yields_of_wait<Os>(200), 64);
+  EXPECT_EQ(yields_of_wait<Os>(until_sleep), 256);
+}
+
+TEST(Waiting, LooksOnForLongerTheMoreSeldomWhereThatIsInVain) {
+  using Os = Counting<5>;
+  EXPECT_EQ(yields_of_wait<Os>(until_sleep), 64);
+  for (int time = 0; time < 3; ++time) {
+    EXPECT_EQ(yields_of_wait<Os>(until_sleep), 256);
+    for (int sleeps = 0; sleeps < 8; ++sleeps) EXPECT_EQ(yields_of_wait<Os>(until_sleep), 64);
+  }
+}
+
+// Says at first that yields don't pay.
+struct Impatient : Counting<6> {
+  static bool yields_pay() noexcept { return pay; }
+
+  static inline bool pay = false;
+};
+
+TEST(Waiting, AWaitThatIsCutShortTeachesNothingOfLookingOnForLonger) {
+  for (int wait = 0; wait < 3; ++wait) {
+    EXPECT_EQ(pauses_of_wait<Impatient>(50), 40);
+    EXPECT_EQ(Impatient::yields, 0);
+  }
+  Impatient::pay = true;
+  EXPECT_EQ(yields_of_wait<Impatient>(until_sleep), 64);
+  EXPECT_EQ(yields_of_wait<Impatient>(until_sleep), 256);
 }
 
 TEST(Waiting, ShortLocksPauseWhateverWasLearnt) {
   using Os = Counting<3>;
-  for (int wait = 0; wait < 20; ++wait) pauses_of_wait<Os>(20);
+  for (int wait = 0; wait < 20; ++wait) pauses_of_wait<Os>(50);
   const int before = Os::pauses;
   {
     trine::Spin<Os> spin;
