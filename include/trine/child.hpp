@@ -82,6 +82,7 @@ class ReportingChild {
   template <class Run>
   void fork(Run&& run) {
     std::cout.flush();
+    B::holder();  // what the system says of this thread is known in the child then
     child_ = B::Child::template fork<Report>([&run](Report& report) {
       report.begin();
       return run(report);

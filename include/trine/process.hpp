@@ -138,6 +138,16 @@ class Process {
       if (code) gone();
       return code;
     }
+
+    // Nothing but its end ends this: the sentinel tells of that when the child can be buried, the word of join_op() before.
+    bool join(const os::Native::Limit& limit) {
+      for (;;) {
+        const bool told = child.system().sleep(limit.sleep_until());
+        if (ended()) return true;
+        if (limit.passed()) return false;
+        if (told) os::sleep_a_millisecond();  // a debugger is to see it first
+      }
+    }
   };
 
   [[nodiscard]] State& state() const {
@@ -208,7 +218,12 @@ class Process::JoinOperation : public OperationOf<bool, processes> {
 };
 
 inline Process::JoinOperation Process::join_op() { return JoinOperation(state()); }
-inline bool Process::join(const Until& until) { return processes::run(join_op(), until); }
+
+inline bool Process::join(const Until& until) {
+  state().require_parent();
+  if (until.stop_token().stop_possible()) return processes::run(join_op(), until);
+  return state().join(processes::System::Limit(until));
+}
 
 /// The calling process.
 inline ProcessInformation current_process() { return ProcessTable::here().information(); }

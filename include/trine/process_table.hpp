@@ -34,23 +34,16 @@ class ProcessTable {
     auto* const table = current().load(std::memory_order_acquire);
     if (table != nullptr && table->information_.pid == os::process_id()) [[likely]]
       return *table;
-    return begin(table == nullptr ? ProcessInformation{.name = "MainProcess"} : table->information_);
+    return begin(table);
   }
 
-  /// The table of a process that has just begun.
-  static ProcessTable& begin(ProcessInformation information) {
-    information.pid = os::process_id();
-    auto* seen = current().load(std::memory_order_acquire);
-    auto* const made = new ProcessTable(std::move(information), seen);  // for as long as the process
-    do {
-      if (seen != made->before_ && seen->information_.pid == made->information_.pid) {
-        delete made;
-        return *seen;
-      }
-    } while (!current().compare_exchange_weak(seen, made, std::memory_order_acq_rel, std::memory_order_acquire));
-    return *made;
+  /// In a process that has just begun: what it is called, which stays where it is for as long as the process. Most need no
+  /// table, and it makes none.
+  static void name(const ProcessInformation& information) noexcept {
+    // Release: pairs with the acquire of begin().
+    named().store(&information, std::memory_order_release);
+    current().store(nullptr, std::memory_order_release);
   }
-
   [[nodiscard]] const ProcessInformation& information() const noexcept { return information_; }
 
   /// A process that is to be started: names are counted, with the number of this process before them.
@@ -86,6 +79,29 @@ class ProcessTable {
   ProcessTable(ProcessInformation information, ProcessTable* before)
       : information_(std::move(information)), before_(before) {}
 
+  static ProcessTable& begin(ProcessTable* seen) {
+    const auto* const name = named().load(std::memory_order_acquire);
+    ProcessInformation information{.name = "MainProcess"};
+    if (seen != nullptr) {
+      information = seen->information_;
+    } else if (name != nullptr) {
+      information = *name;
+    }
+    information.pid = os::process_id();
+    auto* const made = new ProcessTable(std::move(information), seen);  // for as long as the process
+    do {
+      if (seen != made->before_ && seen->information_.pid == made->information_.pid) {
+        delete made;
+        return *seen;
+      }
+    } while (!current().compare_exchange_weak(seen, made, std::memory_order_acq_rel, std::memory_order_acquire));
+    return *made;
+  }
+
+  static std::atomic<const ProcessInformation*>& named() {
+    static constinit std::atomic<const ProcessInformation*> information{nullptr};
+    return information;
+  }
   static std::atomic<ProcessTable*>& current() {
     static constinit std::atomic<ProcessTable*> table{nullptr};
     return table;

@@ -24,18 +24,21 @@
 
 namespace trine {
 
-/// Runs what a process is for, in it: its exit code. What is thrown is printed.
+/// Runs what a process is for, in it: its exit code. What is thrown is printed. What it is called stays for as long as it runs.
 template <class Run>
 int run_as_process(ChildReport<processes>& report, const ProcessInformation& information, Run&& run) noexcept {
   return report.guard([&] {
-    const auto& me = ProcessTable::begin(information).information();
+    ProcessTable::name(information);
+    const auto complain = [&](const char* what) {
+      std::fprintf(stderr, "trine: process '%s' (%d): %s\n", information.name.c_str(), os::process_id(), what);
+    };
     try {
       return run();
     } catch (const std::exception& e) {
-      std::fprintf(stderr, "trine: process '%s' (%d): %s\n", me.name.c_str(), me.pid, e.what());
+      complain(e.what());
       throw;
     } catch (...) {
-      std::fprintf(stderr, "trine: process '%s' (%d): an exception that is no std::exception\n", me.name.c_str(), me.pid);
+      complain("an exception that is no std::exception");
       throw;
     }
   });
@@ -123,7 +126,7 @@ class SpawnedCall {
  private:
   static int main(ChildReport<processes>& report, std::span<const std::byte> bytes) {
     SpawnedBytes from(bytes);
-    ProcessInformation information{.pid = 0, .name = from.next<std::string>(), .daemon = from.next<bool>()};
+    static const ProcessInformation information{.pid = 0, .name = from.next<std::string>(), .daemon = from.next<bool>()};
     return run_as_process(report, information, [&from] {
       F function = read_function(from);
       return exit_code_of(function, std::tuple<A...>{from.next<A>()...});

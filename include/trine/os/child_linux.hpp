@@ -9,14 +9,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <new>
 #include <optional>
 #include <span>
@@ -125,6 +128,18 @@ class Child {
     ::poll(&ended, 1, 2);
   }
 
+  /// Sleeps until it has ended, `until` at most: whether it has, or for no reason. sentinel() was called before. Several threads
+  /// may.
+  bool sleep(std::chrono::steady_clock::time_point until) const noexcept {
+    using namespace std::chrono;
+    pollfd ended{.fd = sentinel_.number(), .events = POLLIN, .revents = 0};
+    if (until == steady_clock::time_point::max()) return ::ppoll(&ended, 1, nullptr, nullptr) > 0;
+    const auto left = std::max(nanoseconds(until - steady_clock::now()), nanoseconds(0));
+    const auto whole = duration_cast<seconds>(left);
+    const timespec time{.tv_sec = whole.count(), .tv_nsec = (left - whole).count()};
+    return ::ppoll(&ended, 1, &time, nullptr) > 0;
+  }
+
   /// A file that can be read when the child has ended; it is this object's. Throws std::system_error.
   int sentinel() {
     if (!sentinel_) sentinel_ = File<Calls>(open_sentinel());
@@ -178,8 +193,11 @@ class Child {
     // What it throws must not get into the copy of the caller's code.
     const int code = [&run]() noexcept { return run(); }();
     flush();
-    ::_exit(code);
+    for (;;) leave(code);
   }
+
+  // Found when the program begins: by its name it would be looked for in each child anew, which nobody calls in the parent.
+  static inline void (*const volatile leave)(int) = &::_exit;
 
   // Not all streams: somebody may read from one at this moment, and keeps it locked as long as nothing comes.
   static void flush() noexcept {

@@ -302,7 +302,7 @@ class Robust {
       void* previous;
       Head head;
     } own;
-    Head* const head = disabled_.load(std::memory_order_relaxed) ? nullptr : head_of_library();
+    Head* const head = disabled_.load(std::memory_order_relaxed) ? nullptr : head_of_library(thread.head);
     own.head.list = &own.head.list;
     thread.head = head != nullptr ? head : &own.head;
     if (head == nullptr) watches_.store(false, std::memory_order_relaxed);
@@ -314,30 +314,44 @@ class Robust {
   // Who was forked into a PID namespace of its own, and shares memory with those outside, knows others by other numbers. A
   // process stays in the namespace that it was forked into.
   static void look_at_numbers() {
-    const int saved = errno;
-    static const std::uint64_t numbers = known_pid_namespace();
-    if (forked_.load(std::memory_order_relaxed)) {
-      if (numbers != known_pid_namespace()) knows_numbers_.store(false, std::memory_order_relaxed);
-      forked_.store(false, std::memory_order_relaxed);  // last: another thread that comes meanwhile looks as well
+    static const std::uint64_t numbers = namespace_now();
+    if (const int forks = forks_.load(std::memory_order_relaxed); forks != 0) {
+      if (!(forks == 1 && parent_is_seen()) && numbers != namespace_now()) {
+        knows_numbers_.store(false, std::memory_order_relaxed);
+      }
+      forks_.store(0, std::memory_order_relaxed);  // last: another thread that comes meanwhile looks as well
     }
-    errno = saved;
   }
+
+  static std::uint64_t namespace_now() noexcept {
+    const int saved = errno;
+    const std::uint64_t found = known_pid_namespace();
+    errno = saved;
+    return found;
+  }
+
+  // Whether the process that forked the calling one is in its namespace: else it has no number there, nor has whoever is the
+  // parent since that has ended, for orphans go to one of the namespace of their parent.
+  // By syscall(), which the parent has called before: a function of the library that is new to a process is looked for by name.
+  static bool parent_is_seen() noexcept { return ::syscall(SYS_getppid) != 0; }
 
   // The child of a fork has another number, and a list that the C library has emptied, but for the note.
   static void forget_thread() noexcept {
     Thread& thread = own();
     if (thread.head != nullptr) thread.head->pending = nullptr;
-    thread = Thread{};
-    forked_.store(true, std::memory_order_relaxed);
+    thread.id = 0;
+    thread.more = 0;
+    if (forks_.load(std::memory_order_relaxed) < 2) forks_.fetch_add(1, std::memory_order_relaxed);
   }
 
-  // The list of the calling thread, if it is as expected.
-  static Head* head_of_library() {
+  // The list of the calling thread, if it is as expected. `known`: the one that was found to be so before a fork.
+  static Head* head_of_library(const Head* known) {
     Head* head = nullptr;
     std::size_t size = 0;
     if (::syscall(SYS_get_robust_list, 0, &head, &size) != 0 || head == nullptr || size != sizeof(Head)) return nullptr;
     constexpr auto offset = static_cast<long>(offsetof(OwnedWord, word)) - static_cast<long>(offsetof(OwnedWord, next));
     if (head->offset != offset || head->pending != nullptr) return nullptr;
+    if (head == known && head->list == &head->list) return head;
     return library_agrees(*head) ? head : nullptr;
   }
 
@@ -364,7 +378,7 @@ class Robust {
   inline static std::atomic<bool> watches_{true};
   inline static std::atomic<bool> disabled_{false};
   inline static std::atomic<bool> knows_numbers_{true};
-  inline static std::atomic<bool> forked_{false};  // and not yet looked at the numbers since
+  inline static std::atomic<int> forks_{0};  // since the numbers were looked at: none, one, or 2 for several
 };
 
 }  // namespace trine::os
