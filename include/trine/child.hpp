@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <iostream>
 #include <optional>
 #include <span>
 #include <tuple>
@@ -25,6 +24,7 @@ namespace trine {
 template <class B>
 struct ChildReport {
   static constexpr std::size_t most_text = 2000;
+  static constexpr std::uint32_t sleepers = 1U << 31;  // in the word of `alive`: somebody sleeps until it ends
 
   typename B::Owned alive;  // owned by the child while it runs, so that its end is noticed
   typename B::template Atomic<std::uint32_t> failed{0};
@@ -34,12 +34,18 @@ struct ChildReport {
 
   /// In the child, first of all.
   void begin() {
-    std::uint32_t nobody = 0;
-    B::claim(alive, nobody, B::holder(), std::memory_order_acquire);
-    B::wake(alive.word, everyone);  // who waits for its end looks at the word anew
+    const std::uint32_t me = B::holder();
+    std::uint32_t seen = 0;
+    while (!B::claim(alive, seen, me | (seen & sleepers), std::memory_order_acquire)) {
+    }
   }
 
+  /// Not a process that was forked by the child: it may come to the end of what the child does too, even later than the child, and
+  /// says nothing here.
+  [[nodiscard]] bool is_mine() const { return B::owns(alive, B::holder()); }
+
   void fail(const char* what_type, const char* what) noexcept {
+    if (!is_mine()) return;
     std::snprintf(type, sizeof type, "%s", what_type);
     std::snprintf(text, sizeof text, "%s", what);
     // Release: pairs with the acquire of the parent, which reads the text.
@@ -59,9 +65,9 @@ struct ChildReport {
     } catch (...) {
       fail("", "something that is not a std::exception was thrown");
     }
-    std::cout.flush();
+    B::Child::flush();
     // Release: pairs with the acquire of the parent, to whom all that it did is visible when it is said to have ended.
-    ended.store(static_cast<std::uint32_t>(code & 0xFF) + 1, std::memory_order_release);
+    if (is_mine()) ended.store(static_cast<std::uint32_t>(code & 0xFF) + 1, std::memory_order_release);
     return code;
   }
 
@@ -81,8 +87,6 @@ class ReportingChild {
   /// Calls `run(report)` in a child, a copy of this process: its exit code.
   template <class Run>
   void fork(Run&& run) {
-    std::cout.flush();
-    B::holder();  // what the system says of this thread is known in the child then
     child_ = B::Child::template fork<Report>([&run](Report& report) {
       report.begin();
       return run(report);
@@ -108,16 +112,17 @@ class ReportingChild {
   /// Where to sleep until it has ended: on the word that says whether it is alive, and which its end changes. `soon`: it is on
   /// its way out, and no word will tell when it has ended.
   Sleep<typename B::Word> watch() const {
-    constexpr std::uint32_t sleepers = 1U << 31;
     auto& alive = child_.template shared<Report>().alive;
     B::look_after(alive);
+    // Acquire: pairs with what marked its end. Nothing else is read because of the word.
     std::uint32_t seen = alive.word.load(std::memory_order_acquire);
-    while (owner_word::owner_of(seen) != 0 && (seen & sleepers) == 0) {
-      if (alive.word.compare_exchange_strong(seen, seen | sleepers, std::memory_order_acq_rel, std::memory_order_acquire)) {
-        return {&alive.word, seen | sleepers};
+    while ((seen & (owner_word::died | Report::sleepers)) == 0) {
+      const std::uint32_t marked = seen | Report::sleepers;
+      if (alive.word.compare_exchange_strong(seen, marked, std::memory_order_acq_rel, std::memory_order_acquire)) {
+        return {&alive.word, marked};
       }
     }
-    // If it has not died, it has not begun, or somebody sleeps already.
+    // If it has not died, somebody sleeps already.
     return {&alive.word, seen, false, (seen & owner_word::died) != 0};
   }
 

@@ -139,13 +139,16 @@ class Process {
       return code;
     }
 
-    // Nothing but its end ends this: the sentinel tells of that when the child can be buried, the word of join_op() before.
-    bool join(const os::Native::Limit& limit) {
+    // Nothing but its end and the time end this. The sentinel tells of the end when the child can be waited for, the word of
+    // join_op() a moment before that, and looking on would take from the child what it needs to end.
+    bool join(const Until& until) {
+      require_parent();
+      const processes::System::Limit limit(until);
       for (;;) {
         const bool told = child.system().sleep(limit.sleep_until());
         if (ended()) return true;
         if (limit.passed()) return false;
-        if (told) os::sleep_a_millisecond();  // a debugger is to see it first
+        if (told) os::sleep_a_millisecond();  // a debugger that has it is told first
       }
     }
   };
@@ -178,7 +181,8 @@ class Process {
   void finish() noexcept {
     if (state_ == nullptr || !state_->is_mine()) return;
     try {
-      if (daemon() && is_alive()) {
+      if (!is_alive()) return;
+      if (daemon()) {
         terminate();
         if (!join(std::chrono::seconds(1))) kill();
       }
@@ -218,11 +222,8 @@ class Process::JoinOperation : public OperationOf<bool, processes> {
 };
 
 inline Process::JoinOperation Process::join_op() { return JoinOperation(state()); }
-
 inline bool Process::join(const Until& until) {
-  state().require_parent();
-  if (until.stop_token().stop_possible()) return processes::run(join_op(), until);
-  return state().join(processes::System::Limit(until));
+  return until.stop_token().stop_possible() ? processes::run(join_op(), until) : state().join(until);
 }
 
 /// The calling process.

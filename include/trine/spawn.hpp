@@ -126,7 +126,8 @@ class SpawnedCall {
  private:
   static int main(ChildReport<processes>& report, std::span<const std::byte> bytes) {
     SpawnedBytes from(bytes);
-    static const ProcessInformation information{.pid = 0, .name = from.next<std::string>(), .daemon = from.next<bool>()};
+    const auto& information =  // for as long as the process
+        *new ProcessInformation{.pid = 0, .name = from.next<std::string>(), .daemon = from.next<bool>()};
     return run_as_process(report, information, [&from] {
       F function = read_function(from);
       return exit_code_of(function, std::tuple<A...>{from.next<A>()...});

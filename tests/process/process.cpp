@@ -18,6 +18,7 @@
 #include <initializer_list>
 #include <map>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
@@ -290,6 +291,80 @@ TEST_F(ProcessTest, ForkWhileOtherThreadsUseProcesses) {
   }
   for (auto& each : threads) each.join();
   EXPECT_EQ(good, 40);
+}
+
+TEST_F(ProcessTest, AJoinIsStopped) {
+  Event<P> go;
+  Process child([&] { go.wait(); });
+  std::stop_source stop;
+  EXPECT_FALSE(child.join({1ms, stop.get_token()}));
+  std::thread stopper([&] { stop.request_stop(); });
+  EXPECT_FALSE(child.join(stop.get_token()));
+  stopper.join();
+  EXPECT_FALSE(child.join(stop.get_token()));
+  go.set();
+  EXPECT_TRUE(child.join({patience, std::stop_source().get_token()}));
+  EXPECT_TRUE(child.join(stop.get_token()));
+}
+
+TEST_F(ProcessTest, ASignalDoesNotEndAJoin) {
+  static std::atomic<int> signals{0};
+  struct sigaction before {};
+  struct sigaction counts {};
+  counts.sa_handler = [](int) { ++signals; };
+  ::sigaction(SIGUSR1, &counts, &before);
+  Event<P> go;
+  Process child([&, joiner = ::getpid()] {
+    while (!go.wait(1ms)) ::kill(joiner, SIGUSR1);
+  });
+  EXPECT_FALSE(child.join(50ms));
+  EXPECT_GT(signals, 0);
+  go.set();
+  EXPECT_TRUE(child.join());
+  ::sigaction(SIGUSR1, &before, nullptr);
+}
+
+TEST_F(ProcessTest, AJoinThatCanHaveNoPollWaitsAllTheSame) {
+  Process limited([] {
+    Event<P> go;
+    Process child([&] { go.wait(); return 3; });
+    rlimit none{.rlim_cur = 0, .rlim_max = 0};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+    if (child.join(5ms)) return 1;
+    go.set();
+    return child.join() && child.exit_code() == 3 ? 0 : 2;
+  });
+  limited.join();
+  EXPECT_EQ(limited.exit_code(), 0);
+}
+
+// What a child shares with its parent is used again by the next one.
+TEST_F(ProcessTest, OneThatTheChildForkedSaysNothingInItsPlaceNorInThatOfTheNext) {
+  Process forgetful([] {
+    ::signal(SIGCHLD, SIG_IGN);  // so that exit codes are what the children said
+    Event<P> go;
+    int ends[2] = {};
+    if (::pipe(ends) != 0) return 1;
+    int said = 0;
+    {
+      Process first([&] {
+        if (::fork() != 0) return 3;
+        go.wait();
+        return 9;
+      });
+      first.join();
+      said = first.exit_code().value();
+    }
+    Process next([] { return 4; });
+    next.join();
+    ::close(ends[1]);
+    go.set();
+    char byte = 0;
+    (void)!::read(ends[0], &byte, 1);  // until the fork of the first one has ended as well
+    return said == 3 && next.exit_code() == 4 ? 0 : 2;
+  });
+  forgetful.join();
+  EXPECT_EQ(forgetful.exit_code(), 0);
 }
 
 TEST_F(ProcessTest, ManyThreadsJoinOne) {

@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
@@ -52,6 +54,7 @@ class WithoutRobustList : public LeavesNothing {
   SharedPlace& place() { return *place_; }
 
   void not_taken_for_dead(const std::function<void()>& first);
+  void not_taken_for_dead_elsewhere(const std::function<void(const std::function<void()>&)>& fork_inside);
 
   Child child(const std::function<void()>& body) {
     return Child(place_->report(), [body] {
@@ -194,8 +197,8 @@ TEST_F(WithoutRobustList, OneThatLivesIsNotTakenForDeadByOneThatCanOpenNoFile) {
   });
 }
 
-// Its number says nothing there, or is another's.
-TEST_F(WithoutRobustList, OneThatLivesIsNotTakenForDeadInAnotherPidNamespace) {
+/// One that lives owns a lock; somebody in another PID namespace, whom `fork_inside` calls there, must not get it.
+void WithoutRobustList::not_taken_for_dead_elsewhere(const std::function<void(const std::function<void()>&)>& fork_inside) {
   Child allowed(place().report(), [] { require(::unshare(CLONE_NEWPID) == 0, "not allowed"); });
   ASSERT_TRUE(allowed.ends_before(Clock::now() + hang));
   if (!allowed.trouble().empty()) GTEST_SKIP() << "no PID namespace can be made here";
@@ -213,13 +216,33 @@ TEST_F(WithoutRobustList, OneThatLivesIsNotTakenForDeadInAnotherPidNamespace) {
     Child outside(place().report(), [&] {
       Robust::self();
       require(::unshare(CLONE_NEWPID) == 0, "unshare");
-      Child inside(report, [&] { require(!lock.lock(200ms), "locked by two"); });
-      require(inside.ends_before(Clock::now() + hang), "it does not end");
+      fork_inside([&] {
+        Child inside(report, [&] { require(!lock.lock(200ms), "locked by two"); });
+        require(inside.ends_before(Clock::now() + hang), "it does not end");
+      });
     });
     EXPECT_TRUE(outside.ends_before(Clock::now() + hang));
     EXPECT_EQ(outside.trouble(), "");
     EXPECT_STREQ(report.text.data(), "");
   }
+}
+
+// Its number says nothing there, or is another's.
+TEST_F(WithoutRobustList, OneThatLivesIsNotTakenForDeadInAnotherPidNamespace) {
+  not_taken_for_dead_elsewhere([](const std::function<void()>& run) { run(); });
+}
+
+// The parent is in the same namespace then, and has never looked at which that is.
+TEST_F(WithoutRobustList, OneThatLivesIsNotTakenForDeadByAGrandchildInAnotherPidNamespace) {
+  not_taken_for_dead_elsewhere([](const std::function<void()>& run) {
+    const pid_t first = ::fork();
+    if (first == 0) {
+      run();
+      ::_exit(0);
+    }
+    int status = -1;
+    require(::waitpid(first, &status, 0) == first && status == 0, "the first one there");
+  });
 }
 
 TEST(LifeOfAThread, DeadOnlyIfTheSystemSaysSo) {

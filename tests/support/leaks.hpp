@@ -13,6 +13,7 @@
 #include <fstream>
 #include <string>
 #include <string_view>
+#include <trine/os/spare_memory.hpp>
 
 namespace trine_test {
 
@@ -27,7 +28,7 @@ inline std::size_t open_files() {
   return count;
 }
 
-/// The mappings that are shared with others.
+/// The mappings that are shared with others, but for the one that is kept for the next child.
 inline std::size_t shared_mappings() {
   std::ifstream maps("/proc/self/maps");
   std::size_t count = 0;
@@ -35,7 +36,7 @@ inline std::size_t shared_mappings() {
     const auto permissions = line.find(' ') + 1;
     count += line.size() > permissions + 3 && line[permissions + 3] == 's';
   }
-  return count;
+  return count - trine::os::ChildMemory::kept();
 }
 
 /// The files of segments that this program made: they have its process number in their names.

@@ -32,7 +32,9 @@
 #include <trine/os/begin_anew.hpp>
 #include <trine/os/calls.hpp>
 #include <trine/os/image_linux.hpp>
+#include <trine/os/output.hpp>
 #include <trine/os/shared_mapping.hpp>
+#include <trine/os/spare_memory.hpp>
 
 namespace trine::os {
 
@@ -58,7 +60,7 @@ class Child {
   /// Shared in memory that both have. Throws std::system_error.
   template <class Shared, class Run>
   static Child fork(Run&& run) {
-    Child child(Mapping<>::anonymous(sizeof(Shared)));
+    Child child(ChildMemory::take(sizeof(Shared)));
     auto* const shared = new (child.memory_.data()) Shared;
     child.begin([&] { return run(*shared); });
     return child;
@@ -71,6 +73,9 @@ class Child {
     child.begin(std::forward<Run>(run));
     return child;
   }
+
+  /// Writes what the standard streams of the calling process hold.
+  static void flush() { Output::flush(); }
 
   /// In a child: calls `run()` in a thread of its own, which ends with the process.
   template <class Run>
@@ -91,7 +96,7 @@ class Child {
     if (uninterrupted([&] { return Calls::fallocate(file.number(), static_cast<off_t>(whole)); }) != 0) {
       fail_call("fallocate", "the arguments of a process");
     }
-    Child child(Mapping<>::of(file, "the arguments of a process", whole));
+    Child child(ChildMemory(Mapping<>::of(file, "the arguments of a process", whole)));
     new (child.memory_.data()) Shared;
     auto* const order = child.memory_.data() + order_at<Shared>();
     new (order) SpawnOrder{.image = Image::here().identity(), .function = function, .bytes = bytes.size()};
@@ -128,16 +133,20 @@ class Child {
     ::poll(&ended, 1, 2);
   }
 
-  /// Sleeps until it has ended, `until` at most: whether it has, or for no reason. sentinel() was called before. Several threads
-  /// may.
+  /// Sleeps until it has ended, `until` at most. sentinel() was called before; several threads may sleep. false: to go on at once
+  /// makes sense, the time has come or a signal did; true: if it has not ended, that will take a moment.
   bool sleep(std::chrono::steady_clock::time_point until) const noexcept {
     using namespace std::chrono;
     pollfd ended{.fd = sentinel_.number(), .events = POLLIN, .revents = 0};
-    if (until == steady_clock::time_point::max()) return ::ppoll(&ended, 1, nullptr, nullptr) > 0;
-    const auto left = std::max(nanoseconds(until - steady_clock::now()), nanoseconds(0));
-    const auto whole = duration_cast<seconds>(left);
-    const timespec time{.tv_sec = whole.count(), .tv_nsec = (left - whole).count()};
-    return ::ppoll(&ended, 1, &time, nullptr) > 0;
+    timespec time{};
+    const bool limited = until != steady_clock::time_point::max();
+    if (limited) {
+      const auto left = std::max(nanoseconds(until - steady_clock::now()), nanoseconds(0));
+      const auto whole = duration_cast<seconds>(left);
+      time = {.tv_sec = whole.count(), .tv_nsec = (left - whole).count()};
+    }
+    const int found = ::ppoll(&ended, 1, limited ? &time : nullptr, nullptr);
+    return found > 0 || (found == -1 && errno != EINTR);
   }
 
   /// A file that can be read when the child has ended; it is this object's. Throws std::system_error.
@@ -185,27 +194,24 @@ class Child {
 
   template <class Run>
   void begin(Run&& run) {
-    flush();  // or both would print what is not written yet
+    Output::flush();  // or both would print what is not written yet
     id_ = ::fork();
     if (id_ == -1) throw std::system_error(errno, std::system_category(), "trine: fork");
     if (id_ != 0) return;
     if (const auto forget = forget_what_the_thread_did.load(std::memory_order_relaxed)) forget();
     // What it throws must not get into the copy of the caller's code.
-    const int code = [&run]() noexcept { return run(); }();
-    flush();
+    const int code = [&run]() noexcept {
+      const int said = run();
+      Output::flush();
+      return said;
+    }();
     for (;;) leave(code);
   }
 
   // Found when the program begins: by its name it would be looked for in each child anew, which nobody calls in the parent.
   static inline void (*const volatile leave)(int) = &::_exit;
 
-  // Not all streams: somebody may read from one at this moment, and keeps it locked as long as nothing comes.
-  static void flush() noexcept {
-    std::fflush(stdout);
-    std::fflush(stderr);
-  }
-
-  explicit Child(Mapping<>&& memory) noexcept : memory_(std::move(memory)) {}
+  explicit Child(ChildMemory&& memory) noexcept : memory_(std::move(memory)) {}
 
   static pid_t start_image(int file) {
     posix_spawn_file_actions_t keep;
@@ -234,10 +240,11 @@ class Child {
     } else {
       code_ = WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
     }
+    memory_.free();
     return code_;
   }
 
-  Mapping<> memory_;
+  ChildMemory memory_;
   File<Calls> sentinel_;
   pid_t id_ = 0;
   std::optional<int> code_;

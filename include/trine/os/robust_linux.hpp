@@ -185,6 +185,10 @@ class Robust {
                                        std::memory_order_relaxed);
   }
 
+  /// How many forks there were from the first use, in this process or one before it, to the calling process: a copy of something
+  /// that was made with fewer is in another process than what it is a copy of.
+  static std::uint32_t forks() noexcept { return forks_.load(std::memory_order_relaxed); }
+
   /// For a test of what happens where the list can't be used: threads that begin from now on don't.
   static void do_without_kernel(bool without) noexcept { disabled_.store(without, std::memory_order_relaxed); }
 
@@ -315,12 +319,13 @@ class Robust {
   // process stays in the namespace that it was forked into.
   static void look_at_numbers() {
     static const std::uint64_t numbers = namespace_now();
-    if (const int forks = forks_.load(std::memory_order_relaxed); forks != 0) {
-      if (!(forks == 1 && parent_is_seen()) && numbers != namespace_now()) {
-        knows_numbers_.store(false, std::memory_order_relaxed);
-      }
-      forks_.store(0, std::memory_order_relaxed);  // last: another thread that comes meanwhile looks as well
+    const std::uint32_t generation = forks();
+    const std::uint32_t looked = looked_after_.load(std::memory_order_relaxed);
+    if (generation == looked) return;
+    if (!(generation == looked + 1 && parent_is_seen()) && numbers != namespace_now()) {
+      knows_numbers_.store(false, std::memory_order_relaxed);
     }
+    looked_after_.store(generation, std::memory_order_relaxed);  // last: another thread that comes meanwhile looks as well
   }
 
   static std::uint64_t namespace_now() noexcept {
@@ -341,7 +346,7 @@ class Robust {
     if (thread.head != nullptr) thread.head->pending = nullptr;
     thread.id = 0;
     thread.more = 0;
-    if (forks_.load(std::memory_order_relaxed) < 2) forks_.fetch_add(1, std::memory_order_relaxed);
+    forks_.fetch_add(1, std::memory_order_relaxed);
   }
 
   // The list of the calling thread, if it is as expected. `known`: the one that was found to be so before a fork.
@@ -378,7 +383,8 @@ class Robust {
   inline static std::atomic<bool> watches_{true};
   inline static std::atomic<bool> disabled_{false};
   inline static std::atomic<bool> knows_numbers_{true};
-  inline static std::atomic<int> forks_{0};  // since the numbers were looked at: none, one, or 2 for several
+  inline static std::atomic<std::uint32_t> forks_{0};
+  inline static std::atomic<std::uint32_t> looked_after_{0};  // so many forks, at the numbers
 };
 
 }  // namespace trine::os

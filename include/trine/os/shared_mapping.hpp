@@ -51,6 +51,15 @@ class Mapping {
   [[nodiscard]] std::byte* data() const noexcept { return static_cast<std::byte*>(data_); }
   [[nodiscard]] std::size_t size() const noexcept { return bytes_; }
 
+  /// Has it no more, and leaves it mapped; adopt() has it then.
+  void release() noexcept { data_ = nullptr; }
+  static Mapping adopt(std::byte* data, std::size_t bytes) noexcept {
+    Mapping adopted;
+    adopted.data_ = data;
+    adopted.bytes_ = bytes;
+    return adopted;
+  }
+
  private:
   Mapping(std::size_t bytes, int flags, int file, const std::string& object) : bytes_(bytes) {
     void* const mapped = Calls::mmap(bytes, PROT_READ | PROT_WRITE, flags, file);

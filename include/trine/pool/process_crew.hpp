@@ -9,7 +9,6 @@
 #include <deque>
 #include <exception>
 #include <functional>
-#include <iostream>
 #include <memory>
 #include <optional>
 #include <span>
@@ -48,7 +47,6 @@ class ProcessCrew : public std::enable_shared_from_this<ProcessCrew<B>> {
   ProcessCrew(std::size_t workers, PoolOptions options)
       : options_(std::move(options)), owner_(B::Nursery::this_process()), state_(workers), seats_(workers) {
     PoolNursery<B> nursery(*state_, options_, bell_);
-    std::cout.flush();
     nursery_ = B::Child::start([&nursery]() noexcept { return nursery.run(); });
   }
   ProcessCrew(const ProcessCrew&) = delete;
