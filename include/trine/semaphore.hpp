@@ -195,6 +195,10 @@ class Semaphore<B>::Acquiring : public OperationOf<bool, B> {
 
   bool result() const noexcept { return acquired_; }
 
+  /// For one who looks on before it sleeps, how many pauses to make between two looks: one, and not often, for who gives a permit may
+  /// be about to take it again, and each look takes the count's cache line away from him.
+  static constexpr std::uint32_t patience() noexcept { return 0; }
+
  protected:
   State* state_;
   [[no_unique_address]] T ticket_;

@@ -12,9 +12,10 @@ namespace trine {
 ///
 /// Measured on two cores (docs/design.md has the tables): a sleeper on another core is back after 26 us, one that still looks
 /// on after 0.1 us, so looking on pays when the waker runs. When it can't run because we hold its core, a pause only delays
-/// it, and a yield lets it run: on one core yielding is faster than sleeping. At most as many waiters yield at a time as there
-/// are cores: more would only hand the cores to each other. And where a yield has taken long (Os::yields_pay(), if there is
-/// one), somebody else computes on this core, and they go to sleep after the pauses for a while.
+/// it, and a yield lets it run: on one core yielding is faster than sleeping. As many waiters as there are cores yield so at a
+/// time; more would only hand the cores to each other, and do that eight times, so that those who all wait for the same can go
+/// round without a sleep. And where a yield has taken long (Os::yields_pay(), if there is one), somebody else computes on this
+/// core, and they go to sleep after the pauses for a while.
 ///
 /// After a sleep a thread looks on for longer, about as long as it takes to wake another: who was woken answers one who may be
 /// asleep again by then, and two of them could go on like that for ever. It keeps that up while it is what ends waits, and where
@@ -24,10 +25,11 @@ class Spin {
  public:
   /// For what is over in some instructions if the other party runs.
   Spin() noexcept = default;
-  /// For what takes as long as it takes, with so many pauses between two looks: learns what ends such waits.
+  /// For what takes as long as it takes, with so many pauses between two looks (0: one, and not often): learns what ends such
+  /// waits.
   explicit Spin(std::uint32_t pauses) noexcept
-      : length_(pauses),
-        pauses_(learnt().pauses(pauses > 1)),
+      : length_(std::max(pauses, 1U)),
+        pauses_(learnt().pauses(pauses == 0 ? few_pauses : pauses == 1 ? many_pauses : long_pauses)),
         yields_(learnt().looks_longer() ? more_yields : yields),
         learns_(true) {}
   Spin(const Spin&) = delete;
@@ -35,7 +37,7 @@ class Spin {
   ~Spin() {
     leave();
     if (!learns_ || turn_ == 0) return;
-    if (pauses_ != 0) learnt().tried(turn_ <= pauses_);
+    if (pauses_ != 0) learnt().tried(!over_ && turn_ <= pauses_);
     if (!cut_short_) learnt().looked(over_, turn_ > pauses_ + yields);
   }
 
@@ -44,7 +46,7 @@ class Spin {
     if constexpr (!Os::spins) return false;
     if (turn_ < pauses_) {
       for (std::uint32_t i = 0; i < length_; ++i) Os::pause();
-    } else if (turn_ < pauses_ + yields_ && may_yield()) {
+    } else if (!over_ && may_yield()) {
       Os::yield();
     } else {
       over_ = true;
@@ -62,6 +64,7 @@ class Spin {
   static constexpr int few_pauses = 10;
   static constexpr int many_pauses = 40;
   static constexpr int long_pauses = 2;
+  static constexpr int few_yields = 8;
   static constexpr int yields = 64;
   static constexpr int more_yields = 256;
 
@@ -70,9 +73,9 @@ class Spin {
    public:
     // Of pauses: whether any of its last eight waits that began with some ended among them. If none did, those it waits for
     // don't run meanwhile, or take long: it begins with yields, but for a few pauses in every eighth wait.
-    int pauses(bool long_ones) noexcept {
-      if (credit_ == 0 && ++turn_ % 8 != 0) return 0;
-      return long_ones ? long_pauses : credit_ != 0 ? many_pauses : few_pauses;
+    int pauses(int most_of_them) noexcept {
+      if (credit_ != 0) return most_of_them;
+      return ++turn_ % 8 == 0 ? std::min(most_of_them, few_pauses) : 0;
     }
     void tried(bool paid) noexcept { credit_ = paid ? most : credit_ - (credit_ != 0 ? 1 : 0); }
 
@@ -118,10 +121,10 @@ class Spin {
   }
 
   bool may_yield() noexcept {
-    if (yields_pay() && (turn_ != pauses_ || enter())) return true;
-    turn_ = pauses_ + yields_;
-    cut_short_ = true;
-    return false;
+    const bool pay = yields_pay();
+    cut_short_ |= !pay || (turn_ == pauses_ && !enter());
+    if (cut_short_) yields_ = pay ? few_yields : 0;
+    return turn_ < pauses_ + yields_;
   }
 
   bool enter() noexcept {
@@ -137,10 +140,10 @@ class Spin {
 
   const std::uint32_t length_ = 1;
   const int pauses_ = few_pauses;
-  const int yields_ = yields;
+  int yields_ = yields;
   const bool learns_ = false;
   bool over_ = false;       // it has said no
-  bool cut_short_ = false;  // before its time
+  bool cut_short_ = false;  // it says no before it has learnt anything
   int turn_ = 0;
   bool entered_ = false;
 };

@@ -4,7 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <memory>
+#include <thread>
+#include <vector>
+
 #include <trine/backend/patience.hpp>
 #include <trine/spin.hpp>
 
@@ -47,6 +52,33 @@ TEST(Waiting, LongPausesAreFewer) {
   using Os = Counting<1>;
   EXPECT_EQ(pauses_of_wait<Os>(5, 8), 16);
   EXPECT_EQ(Os::yields, 3);
+}
+
+TEST(Waiting, FewPausesWhereThatIsAskedFor) {
+  using Os = Counting<8>;
+  EXPECT_EQ(pauses_of_wait<Os>(20, 0), 10);
+  EXPECT_EQ(Os::yields, 10);
+}
+
+TEST(Waiting, MoreWaitersThanCoresYieldAFewTimes) {
+  using Os = Counting<9>;
+  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+  std::vector<std::unique_ptr<trine::Spin<Os>>> others;
+  for (unsigned other = 0; other < cores; ++other) {
+    others.push_back(std::make_unique<trine::Spin<Os>>(1));
+    for (int look = 0; look < 41; ++look) EXPECT_TRUE(others.back()->again());
+  }
+  const int before = Os::yields;
+  trine::Spin<Os> spin(1);
+  while (spin.again()) {
+  }
+  EXPECT_EQ(Os::yields, before + 8);
+  others.pop_back();
+  EXPECT_FALSE(spin.again()) << "it has said no";
+  trine::Spin<Os> next(1);
+  while (next.again()) {
+  }
+  EXPECT_EQ(Os::yields, before + 8 + 64);
 }
 
 TEST(Waiting, PausesThatNeverEndAWaitAreLeftOut) {
@@ -105,6 +137,8 @@ TEST(Waiting, AWaitThatIsCutShortTeachesNothingOfLookingOnForLonger) {
     EXPECT_EQ(pauses_of_wait<Impatient>(50), 40);
     EXPECT_EQ(Impatient::yields, 0);
   }
+  for (int wait = 3; wait < 8; ++wait) pauses_of_wait<Impatient>(50);
+  EXPECT_EQ(pauses_of_wait<Impatient>(50), 0) << "a wait that ended by sleep was taken for one that pauses ended";
   Impatient::pay = true;
   EXPECT_EQ(yields_of_wait<Impatient>(until_sleep), 64);
   EXPECT_EQ(yields_of_wait<Impatient>(until_sleep), 256);

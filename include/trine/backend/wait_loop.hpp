@@ -32,7 +32,7 @@ class WaitLoop {
     bool (*attempt)(void*);
     Sleep<Word> (*announce)(void*);
     bool (*give_up)(void*);
-    std::uint32_t patience = 1;  // how many pauses it makes between two looks
+    std::uint32_t patience = 1;  // how many pauses it makes between two looks; see Spin
     bool shared = false;  // whether it sleeps on words of other processes
   };
 
