@@ -37,8 +37,7 @@ class Semaphore {
   using Number = typename Escrow::Number;
   using Ticket = typename Escrow::Ticket;
   struct NoTicket;
-  template <class T>
-  class Acquiring;
+  template <class T> class Acquiring;
 
  public:
   class AcquireOperation;
@@ -94,8 +93,7 @@ class Semaphore {
   // | 1-31 | permits; more bits, if there are any, are the Escrow's: which permit is just being taken or given |
   // Sleepers compare the bits 0-31. A release clears the mark and wakes as many as it has permits for. A woken one takes its
   // permit with the mark set, and wakes another if there is a permit left, for a release that came meanwhile saw no mark.
-  static constexpr std::uint32_t sleepers = 1;
-  static constexpr std::uint32_t one = 2;
+  static constexpr std::uint32_t sleepers = 1, one = 2;
 
   struct State {
     static constexpr std::string_view type_name = "Semaphore";
@@ -194,9 +192,7 @@ class Semaphore<B>::Acquiring : public OperationOf<bool, B> {
   }
 
   bool result() const noexcept { return acquired_; }
-
-  /// For one who looks on before it sleeps, how many pauses to make between two looks: one, and not often, for who gives a permit may
-  /// be about to take it again, and each look takes the count's cache line away from him.
+  /// Few looks before it sleeps: who gives a permit may take it again soon, and each look takes the cache line away from him.
   static constexpr std::uint32_t patience() noexcept { return 0; }
 
  protected:
