@@ -58,7 +58,7 @@ class Until {
 
   /// Whether no limit was given at all.
   [[nodiscard, gnu::always_inline]] bool never() const noexcept {
-    return never_but_for_stop() && !stop_.stop_possible();
+    return this == &forever() || (never_but_for_stop() && !stop_.stop_possible());
   }
 
   /// Whether no time limit was given, though perhaps a stop token.

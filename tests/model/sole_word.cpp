@@ -5,13 +5,10 @@
 
 #include <gtest/gtest.h>
 
-#include <array>
 #include <cstdint>
 #include <functional>
-#include <span>
 
-#include <support/model.hpp>
-#include <trine/coroutine/sole_word.hpp>
+#include <support/sole_word.hpp>
 #include <trine/event.hpp>
 #include <trine/lock.hpp>
 #include <trine/shared_lock.hpp>
@@ -19,36 +16,6 @@
 namespace {
 
 using namespace checking;
-
-/// What an execution has of its own, for words that sleep by Os.
-template <class Os_>
-struct Modelled {
-  using Os = Os_;
-  using Sole = trine::coroutine::Sole<Modelled>;
-
-  struct World {
-    World() { current = this; }
-    Sole sole;
-    static inline World* current = nullptr;
-  };
-
-  static Sole& sole() { return World::current->sole; }
-  static std::uintptr_t me() { return 16 + 2 * model::self(); }
-  static bool prepare() { return true; }
-};
-
-template <class Os>
-struct SleepOnSole : Os {
-  using Word = trine::coroutine::SoleWord<Modelled<Os>>;
-  using typename Os::Limit;
-
-  static void sleep(std::span<const trine::Sleep<Word>> words, Limit& limit) {
-    const std::array<trine::Sleep<typename Os::Word>, 1> only{{{words.front().word, words.front().value}}};
-    Os::sleep(only, limit);
-  }
-  static constexpr bool fences_others() noexcept { return false; }
-  static void fence_others() noexcept {}
-};
 
 template <class Os>
 struct on_sole_words : trine::Blocking<SleepOnSole<Os>> {
@@ -153,6 +120,68 @@ void a_gate_guards_three() {
   model::check_that(count_up.count.get() == 3);
 }
 
+// A row of changes is one for all others, and each change in it is as ever.
+template <class W>
+void a_row_is_one_change() {
+  const typename W::World world;
+  CountWithinAGate<W> count_up;
+  Thread other(std::ref(count_up));
+  count_up();
+  if (W::Gate::hold()) {
+    count_up();
+    count_up.count.set(count_up.count.get() + 1);
+    W::Gate::let_go();
+  } else {
+    count_up();
+    count_up();
+  }
+  other.join();
+  model::check_that(count_up.count.get() == 4);
+}
+
+// A third finds that somebody comes along already, and that one waits.
+template <class W>
+void a_row_is_one_change_for_three() {
+  const typename W::World world;
+  CountWithinAGate<W> count_up;
+  count_up();
+  Thread one(std::ref(count_up));
+  Thread other(std::ref(count_up));
+  if (W::Gate::hold()) {
+    count_up();
+    count_up.count.set(count_up.count.get() + 1);
+    W::Gate::let_go();
+  } else {
+    count_up();
+    count_up();
+  }
+  one.join();
+  other.join();
+  model::check_that(count_up.count.get() == 5);
+}
+
+// The same where what is changed without the gate is a word.
+template <class W>
+void a_row_of_words_is_one_change() {
+  const typename W::World world;
+  typename W::Word word{0};
+  const auto count_up = [&] { word.fetch_add(1, relaxed); };
+  Thread other(count_up);
+  count_up();
+  if (W::Gate::hold()) {
+    const std::uint32_t before = word.load(relaxed);
+    count_up();
+    count_up();
+    model::check_that(word.load(relaxed) == before + 2);
+    W::Gate::let_go();
+  } else {
+    count_up();
+    count_up();
+  }
+  other.join();
+  model::check_that(word.load(relaxed) == 4);
+}
+
 // Each writes its own and looks at the other's: one of the two sees the other.
 template <class W>
 void one_sees_the_other() {
@@ -206,6 +235,9 @@ TEST(SoleWord, OneStores) { prove_two(one_stores<B>); }
 TEST(SoleWord, AShortLockGuards) { prove(2, 2, a_short_lock_guards<B>); }
 TEST(SoleWord, AGateGuards) { prove(2, 2, a_gate_guards<B>); }
 TEST(SoleWord, AGateGuardsThree) { prove(3, 1, a_gate_guards_three<B>); }
+TEST(SoleWord, ARowIsOneChange) { prove(2, 2, a_row_is_one_change<B>); }
+TEST(SoleWord, ARowIsOneChangeForThree) { prove(3, 1, a_row_is_one_change_for_three<B>); }
+TEST(SoleWord, ARowOfWordsIsOneChange) { prove_two(a_row_of_words_is_one_change<B>); }
 TEST(SoleWord, OneSeesTheOther) { prove_two(one_sees_the_other<B>); }
 TEST(SoleWord, ALockIsHandedOn) { prove(2, 3, a_lock_is_handed_on<B>); }
 TEST(SoleWord, AnEventLetsGo) { prove(2, 3, an_event_lets_go<B>); }
@@ -226,7 +258,7 @@ TEST(SoleWordMutant, InsideNotSeen) {
 
 // The sole one does not say that it is inside.
 TEST(SoleWordMutant, InsideNotSaid) {
-  caught_two({.file = file, .function = "::enter(", .op = Op::store, .written = [](std::uint32_t, std::uint32_t) { return 0U; }},
+  caught_two({.file = file, .function = "::say(", .op = Op::store, .written = [](std::uint32_t, std::uint32_t) { return 0U; }},
              two_count<Mutated>, "check failed");
 }
 
@@ -239,7 +271,7 @@ TEST(SoleWordMutant, ThirdDoesNotWait) {
 
 // The gate is open while the sole one is inside.
 TEST(SoleWordMutant, GateWithoutSaying) {
-  caught_two({.file = file, .function = "::enter(", .op = Op::store, .written = [](std::uint32_t, std::uint32_t) { return 0U; }},
+  caught_two({.file = file, .function = "::say(", .op = Op::store, .written = [](std::uint32_t, std::uint32_t) { return 0U; }},
              a_gate_guards<Mutated>, "data race");
 }
 
@@ -256,6 +288,34 @@ TEST(SoleWordMutant, LeavingSeenWithoutAcquire) {
 TEST(SoleWordMutant, StoresWithoutComingAlong) {
   caught_two({.file = file, .function = "::admit(", .op = Op::load, .said = [](std::uint32_t) { return 16U + 2 * model::self(); }},
              one_stores<Mutated>, "check failed");
+}
+
+// Who comes along does not wait for a row of changes to end.
+TEST(SoleWordMutant, RowNotSeen) {
+  caught_two({.file = file, .function = "::in_a_row(", .op = Op::load, .said = [](std::uint32_t) { return 0U; }},
+             a_row_is_one_change<Mutated>, "data race");
+}
+
+TEST(SoleWordMutant, RowOfWordsNotSeen) {
+  caught_two({.file = file, .function = "::in_a_row(", .op = Op::load, .said = [](std::uint32_t) { return 0U; }},
+             a_row_of_words_is_one_change<Mutated>, "check failed");
+}
+
+// In a row the sole one learns that somebody comes along, and lets all others.
+TEST(SoleWordMutant, RowForgotten) {
+  caught_three({.file = file, .function = "::settle_first(", .op = Op::load, .order = relaxed,
+                .said = [](std::uint32_t) { return 0U; }},
+               a_row_is_one_change_for_three<Mutated>, "data race");
+}
+
+TEST(SoleWordMutant, RowEndsWithoutRelease) {
+  caught_two({.file = file, .function = "::let_go(", .op = Op::store, .order = release, .weakened = relaxed},
+             a_row_is_one_change<Mutated>, "data race");
+}
+
+TEST(SoleWordMutant, EndOfRowSeenWithoutAcquire) {
+  caught_two({.file = file, .function = "::in_a_row(", .op = Op::load, .order = acquire, .weakened = relaxed},
+             a_row_is_one_change<Mutated>, "data race");
 }
 
 }  // namespace

@@ -282,7 +282,7 @@ TEST_F(WaitInSeveralMutant, LooksForEver) {
 }
 
 TEST_F(WaitInSeveralMutant, NotComparedUnderTheLock) {
-  caught_tabled({.file = table_file, .function = "::insert(", .op = Op::load, .order = relaxed, .said = marked},
+  caught_tabled({.file = table_file, .function = "::enqueue(", .op = Op::load, .order = relaxed, .said = marked},
                 2, one_of_two_comes<Mutated>, 1, "deadlock");
 }
 

@@ -145,7 +145,7 @@ void one_permit_serves_one() {
 
 // The word is not compared again with the list locked.
 TEST(WaitTableMutant, NotComparedUnderTheLock) {
-  caught_tabled({.file = table_file, .function = "::insert(", .op = Op::load, .order = relaxed, .said = [](std::uint32_t) { return 1U; }},
+  caught_tabled({.file = table_file, .function = "::enqueue(", .op = Op::load, .order = relaxed, .said = [](std::uint32_t) { return 1U; }},
          2, one_permit_serves_one<Mutated>, 2, "deadlock");
 }
 
@@ -157,12 +157,12 @@ TEST(WaitTableMutant, WokenBeforePublished) {
 
 // In the list, and whether it is called off was looked at before others could see that.
 TEST(WaitTableMutant, InTheListAfterTheLook) {
-  caught_tabled({.file = table_file, .function = "::enqueue_unless_called_off(", .op = Op::store, .order = seq_cst, .weakened = relaxed},
+  caught_tabled({.file = table_file, .function = "::enqueue(", .op = Op::store, .order = seq_cst, .weakened = relaxed},
          3, one_is_late<Mutated>, 2, "deadlock");
 }
 
 TEST(WaitTableMutant, CallingOffNotSeen) {
-  caught_tabled({.file = table_file, .function = "::enqueue_unless_called_off(", .op = Op::load, .order = seq_cst, .said = [](std::uint32_t) { return 0U; }},
+  caught_tabled({.file = table_file, .function = "::enqueue(", .op = Op::load, .order = seq_cst, .said = [](std::uint32_t) { return 0U; }},
          3, one_is_late<Mutated>, 2, "deadlock");
 }
 

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include <support/model.hpp>
+#include <support/sole_word.hpp>
 #include <trine/coroutine/several.hpp>
 #include <trine/coroutine/wait_table.hpp>
 #include <trine/coroutine/words.hpp>
@@ -31,19 +32,30 @@ namespace checking {
 
 using trine::Sleep;
 
+/// What locks a list: where words are changed by locked instructions alone, a lock.
+template <class Os>
+struct GateOf {
+  bool lock() {
+    locked.lock();
+    return false;
+  }
+  void unlock(bool /*sole*/) { locked.unlock(); }
+  static bool lock_alone() { return false; }
+  static void unlock_alone() {}
+  static bool hold() { return false; }
+  static void let_go() {}
+  typename trine::Blocking<Os>::ShortLock locked;
+};
+template <class Os>
+struct GateOf<SleepOnSole<Os>>
+    : trine::coroutine::SoleGate<Modelled<Os>, typename trine::Blocking<SleepOnSole<Os>>::ShortLock> {};
+
 template <class Os_>
 struct Tabled {
   using Os = Os_;
   using Table = trine::coroutine::WaitTable<Tabled>;
   static constexpr std::size_t bucket_bits = 1;  // so that words share a list
-  struct Gate {
-    bool lock() {
-      locked.lock();
-      return false;
-    }
-    void unlock(bool /*sole*/) { locked.unlock(); }
-    typename trine::Blocking<Os>::ShortLock locked;
-  };
+  using Gate = GateOf<Os>;
   static std::uintptr_t address(const typename Os::Word& word) { return word.location() * 4; }
   static typename Table::Batch*& batch();
   static void deliver(typename Table::Sleeper& sleeper) noexcept { sleeper.deliver(); }
@@ -366,9 +378,10 @@ inline model::Options tabled_options(int preemptions, bool weak_memory) {
   return options;
 }
 
-inline void prove_tabled(int threads, void (*body)(), int preemptions, bool weak_memory = true) {
+template <class Os = trine::modelling::ModelledSleep>
+void prove_tabled(int threads, void (*body)(), int preemptions, bool weak_memory = true) {
   const auto report = model::check(tabled_options(preemptions, weak_memory), [body] {
-    const TableWorld<trine::modelling::ModelledSleep> world;
+    const TableWorld<Os> world;
     body();
   });
   record(test_name() + (weak_memory ? "" : ", all sequentially consistent"), threads, preemptions, report,

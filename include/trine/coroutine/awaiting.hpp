@@ -173,11 +173,18 @@ class [[nodiscard]] Awaiting {
 
 namespace coroutine {
 
+template <class O>
+[[gnu::noinline]] Awaiting<typename O::Result> await_until(O&& operation, const Until& until) {
+  return Awaiting<typename O::Result>(std::in_place_type<One<O>>, std::move(operation), until);
+}
+
 // Part of its caller: an operation that is passed on in memory is copied as one piece, and the processor would wait for the
 // stores of which it was made. On the fast path it never exists in memory.
 template <class O>
 [[gnu::always_inline]] inline Awaiting<typename O::Result> await_later(O operation, const Until& until) {
-  return Awaiting<typename O::Result>(std::in_place_type<One<O>>, std::move(operation), until);
+  if (until.never()) [[likely]]
+    return Awaiting<typename O::Result>(std::in_place_type<One<O>>, std::move(operation));
+  return await_until(std::move(operation), until);
 }
 
 /// Tries the operation; returns its result, or what waits for it.

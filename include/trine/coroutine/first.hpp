@@ -20,7 +20,8 @@ class First final : public Pending<S>, private Several<Table, Waiting, sizeof...
 
  public:
   First(std::tuple<O...>&& operations, const Until& until) : operations_(std::move(operations)) {
-    this->shielded_ = (shielded<O> && ...);
+    this->becomes(this->tidies);
+    if constexpr ((shielded<O> && ...)) this->becomes(this->not_cancelled);
     this->set_limit(until);
   }
   ~First() override {

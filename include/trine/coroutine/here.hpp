@@ -86,11 +86,8 @@ inline constexpr int most_waits = 256;
 /// whichever way they are compiled, the stack does not grow.
 inline void drive(std::coroutine_handle<> coroutine) {
   Here& at = here();
-  do {
-    at.next = nullptr;
-    coroutine.resume();
-    coroutine = std::exchange(at.next, nullptr);
-  } while (coroutine);
+  coroutine.resume();
+  while (at.next) std::exchange(at.next, nullptr).resume();
 }
 
 /// Numbers for those tasks that own something: under 2^30, each used once at a time.

@@ -61,11 +61,11 @@ class One final : public Pending<typename O::Result>, private Waiting {
  public:
   using R = typename O::Result;
 
-  One(O&& operation, const Until& until) : operation_(std::move(operation)) {
+  explicit One(O&& operation) : operation_(std::move(operation)) {
     node_.sleeper = this;
-    shielded_ = shielded<O>;
-    set_limit(until);
+    if constexpr (shielded<O>) becomes(not_cancelled);
   }
+  One(O&& operation, const Until& until) : One(std::move(operation)) { set_limit(until); }
   ~One() override {
     abandon();
     // A result that nobody fetched: a guard or a permit goes back.
@@ -92,7 +92,7 @@ class One final : public Pending<typename O::Result>, private Waiting {
   // The limit has gone before the coroutine went on. But for a failure only the operation is left to be destroyed.
   R finish() override {
     if (failure_) [[unlikely]]
-      return Pending<R>::finish();
+      return finish_failed();
     const Finished<O> at_the_end(operation_);
     return operation_.result();
   }
@@ -104,14 +104,23 @@ class One final : public Pending<typename O::Result>, private Waiting {
   [[gnu::flatten]] bool rouse() noexcept override {
     try {
       const auto sleep = operation_.announce();
-      over_ = sleep.needless();
-      if (!over_) node_.sleep_on(sleep);
+      if (sleep.needless()) {
+        over_ = true;
+        return true;
+      }
+      node_.sleep_on(sleep);
+      return false;
     } catch (...) {
       fail();
       pass_on();
+      return true;
     }
-    return over_;
   }
+
+  [[gnu::noinline, gnu::cold]] R finish_failed() { return Pending<R>::finish(); }
+
+  /// settle() at first, without a limit; false: nothing was done.
+  [[gnu::always_inline]] bool settle_alone(Table& in) noexcept { return in.enqueue_alone(node_); }
 
   Placed settle(Table& in, bool front) noexcept override {
     return in.enqueue(node_, front, this->may_be_called_off_, *this);

@@ -16,7 +16,8 @@ namespace trine::coroutine {
 /// that is in progress, and then all use locked instructions for good.
 ///
 /// The sole thread says that it is inside and then looks whether it still is the sole one; who comes along says that it is not
-/// and then looks whether it is inside. With the fence between, one of the two sees the other.
+/// and then looks whether it is inside. With the fence between, one of the two sees the other. A row of changes between which
+/// nobody may come is said in the same way, beside, and each change in it is made as ever.
 ///
 /// `P`: `Os` (as for Blocking), `me()`, an even number that differs from thread to thread and is not 0 (that of a thread which
 /// has ended may come again: its successor is the sole one then), and `prepare()`, whether a thread may be the sole one at all.
@@ -24,20 +25,19 @@ template <class P>
 class Sole {
  public:
   /// true: nobody else changes a word until leave(). false: everybody uses locked instructions.
-  [[gnu::always_inline]] bool enter() noexcept {
-    const std::uintptr_t me = P::me();
-    if (owner_.load(std::memory_order_relaxed) != me) return settle(me);
-    inside_.store(1, std::memory_order_relaxed);
-    // For the compiler; who comes along fences this thread.
-    std::atomic_signal_fence(std::memory_order_seq_cst);
-    if (owner_.load(std::memory_order_relaxed) == me) [[likely]]
-      return true;
-    leave();
-    return settle(me);
-  }
+  [[gnu::always_inline]] bool enter() noexcept { return enter_again() || settle(P::me()); }
+
+  /// The same for one that has changed a word before: false if it is not the sole one, or is about to be that no more.
+  [[gnu::always_inline]] bool enter_again() noexcept { return say(inside_); }
 
   // Release: pairs with the acquire of who comes along, to whom all that this thread did becomes visible.
   [[gnu::always_inline]] void leave() noexcept { inside_.store(0, std::memory_order_release); }
+
+  /// As enter_again(), for many changes, each of which enters and leaves: true: nobody else changes a word until let_go().
+  [[gnu::always_inline]] bool hold() noexcept { return say(held_); }
+
+  // Release: as in leave().
+  [[gnu::always_inline]] void let_go() noexcept { held_.store(0, std::memory_order_release); }
 
   /// Before a store, which needs nothing beside that others see it.
   [[gnu::always_inline]] void admit() noexcept {
@@ -49,13 +49,28 @@ class Sole {
   void after_fork(std::uintptr_t me) noexcept {
     if (owner_.load(std::memory_order_relaxed) == me) return;
     inside_.store(0, std::memory_order_relaxed);
+    held_.store(0, std::memory_order_relaxed);
     owner_.store(everybody, std::memory_order_relaxed);
   }
 
  private:
+  using Flag = typename P::Os::template Atomic<std::uint32_t>;
+
   static constexpr std::uintptr_t nobody = 0;     // has changed a word yet
   static constexpr std::uintptr_t everybody = 1;  // does
   static constexpr std::uintptr_t closing = 1;    // added to a thread's number: it was the sole one, and may be inside
+
+  [[gnu::always_inline]] bool say(Flag& flag) noexcept {
+    const std::uintptr_t me = P::me();
+    if (owner_.load(std::memory_order_relaxed) != me) return false;
+    flag.store(1, std::memory_order_relaxed);
+    // For the compiler; who comes along fences this thread.
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    if (owner_.load(std::memory_order_relaxed) == me) [[likely]]
+      return true;
+    flag.store(0, std::memory_order_release);
+    return false;
+  }
 
   // As enter().
   [[gnu::always_inline]] bool settle(std::uintptr_t me) noexcept {
@@ -73,6 +88,8 @@ class Sole {
         // Nothing to see yet, and nothing to show.
         owner_.compare_exchange_strong(seen, possible ? me : everybody, std::memory_order_acq_rel, std::memory_order_relaxed);
       } else if (seen == (me | closing)) {
+        // Who comes along waits for let_go().
+        if (held_.load(std::memory_order_relaxed) != 0) return true;
         // This is the sole thread, and it is not inside. Release: pairs with the acquire of those to whom its changes matter.
         owner_.store(everybody, std::memory_order_release);
       } else if ((seen & closing) != 0 || owner_.compare_exchange_strong(seen, seen | closing, std::memory_order_acq_rel,
@@ -86,12 +103,17 @@ class Sole {
   void close() noexcept {
     P::Os::fence_others();
     // Acquire: pairs with the release in leave().
-    while (inside_.load(std::memory_order_acquire) != 0) P::Os::yield();
+    while (inside_.load(std::memory_order_acquire) != 0 || in_a_row()) P::Os::yield();
     owner_.store(everybody, std::memory_order_release);
   }
 
+  // Acquire: pairs with the release in let_go().
+  [[nodiscard]] bool in_a_row() noexcept { return held_.load(std::memory_order_acquire) != 0; }
+
   typename P::Os::template Atomic<std::uintptr_t> owner_{nobody};
-  typename P::Os::template Atomic<std::uint32_t> inside_{0};  // whether the sole one is; written by it alone
+  // Whether the sole one is inside of a change, and of a row of them; written by it alone.
+  Flag inside_{0};
+  Flag held_{0};
 };
 
 /// An atomic word of coroutines. What changes it by reading it first is a locked instruction only where P::sole() says so.
@@ -130,16 +152,9 @@ class SoleWord : public P::Os::template Atomic<std::uint32_t> {
 
   [[gnu::always_inline]] bool compare_exchange_strong(std::uint32_t& expected, std::uint32_t desired, Order success,
                                                       Order failure) noexcept {
-    if (!P::sole().enter()) return Plain::compare_exchange_strong(expected, desired, success, failure);
-    const std::uint32_t old = Plain::load(Order::acquire);
-    const bool same = old == expected;
-    if (same) {
-      Plain::store(desired, Order::release);
-    } else {
-      expected = old;
-    }
-    P::sole().leave();
-    return same;
+    const std::uint32_t wanted = expected;
+    expected = P::sole().enter_again() ? swap_alone(wanted, desired) : swap(wanted, desired, success, failure);
+    return expected == wanted;
   }
   [[gnu::always_inline]] bool compare_exchange_weak(std::uint32_t& expected, std::uint32_t desired, Order success,
                                                     Order failure) noexcept {
@@ -154,6 +169,20 @@ class SoleWord : public P::Os::template Atomic<std::uint32_t> {
     Plain::store(to(old), Order::release);
     P::sole().leave();
     return old;
+  }
+
+  // For one that is inside. These return what the word held before.
+  [[gnu::always_inline]] std::uint32_t swap_alone(std::uint32_t expected, std::uint32_t desired) noexcept {
+    const std::uint32_t old = Plain::load(Order::acquire);
+    if (old == expected) Plain::store(desired, Order::release);
+    P::sole().leave();
+    return old;
+  }
+
+  [[gnu::noinline]] std::uint32_t swap(std::uint32_t expected, std::uint32_t desired, Order success, Order failure) noexcept {
+    if (P::sole().enter()) return swap_alone(expected, desired);
+    Plain::compare_exchange_strong(expected, desired, success, failure);
+    return expected;
   }
 };
 
@@ -176,6 +205,15 @@ class SoleGate {
       lock_.unlock();
     }
   }
+
+  /// As lock(), without a call: false where that locked, or might. unlock_alone() ends it.
+  [[nodiscard, gnu::always_inline]] bool lock_alone() noexcept { return P::sole().enter_again(); }
+  [[gnu::always_inline]] void unlock_alone() noexcept { P::sole().leave(); }
+
+  /// For the work of a wake as a whole, in which gates are locked and words changed: true if the calling thread is the sole
+  /// one, and stays that until let_go().
+  [[nodiscard, gnu::always_inline]] static bool hold() noexcept { return P::sole().hold(); }
+  [[gnu::always_inline]] static void let_go() noexcept { P::sole().let_go(); }
 
  private:
   Lock lock_;

@@ -21,10 +21,11 @@ namespace trine::coroutine {
 /// with the lock of one of its lists held.
 ///
 /// Rules: no two lists are locked at once; nobody's attempt runs with a list locked; a wake that an attempt makes does not
-/// nest but lengthens the work of the outermost one; after a sleeper was delivered or put back nothing of it is touched.
+/// nest but lengthens the work of the outermost one; after a sleeper was delivered or put back nothing of it is touched. Nobody
+/// goes on before all were tried of whom one wake took hold.
 ///
-/// `P` says what the table is made of: `Os` (as for Blocking), `Gate`, a lock of a few instructions whose unlock() is told what
-/// lock() said, `bucket_bits`, `address(word)`, by which words are told apart, `batch()`, the calling thread's work in progress,
+/// `P` says what the table is made of: `Os` (as for Blocking), `Gate`, a lock of a few instructions as SoleGate is one,
+/// `bucket_bits`, `address(word)`, by which words are told apart, `batch()`, the calling thread's work in progress,
 /// `deliver(sleeper)`, which calls that, `deliver_to_this_thread(sleeper)`, which does so if nobody but the calling thread can
 /// resume it (else false), and `delivered()`, which is called when such work is done.
 template <class P>
@@ -106,6 +107,7 @@ class WaitTable {
     Sleeper* over = nullptr;  // to be delivered, in order
     Sleeper* over_last;
 
+    [[nodiscard]] bool empty() const noexcept { return first == nullptr && vain == nullptr && over == nullptr; }
     void append(Sleeper& sleeper) noexcept { push(first, last, sleeper); }
     void finish(Sleeper& sleeper) noexcept { push(over, over_last, sleeper); }
 
@@ -130,14 +132,37 @@ class WaitTable {
 
   /// Puts a node, which is in no list, into that of the word where it sleeps, if the word still holds its value. The waker
   /// changed the word before it locked the list: it finds the node, or the comparison finds the change.
-  [[gnu::always_inline]] Placed enqueue(Node& node, bool front, bool check_call_off, const Sleeper& sleeper) noexcept {
-    if (check_call_off) [[unlikely]]
-      return enqueue_unless_called_off(node, front, sleeper);
+  Placed enqueue(Node& node, bool front, bool check_call_off, const Sleeper& sleeper) noexcept {
     Bucket& bucket = bucket_of(node.where);
     const Hold hold(bucket);
-    if (!bucket.insert(node, front)) return Placed::changed;
-    node.word.store(node.where, std::memory_order_relaxed);
-    return Placed::asleep;
+    if (node.where->load(std::memory_order_relaxed) != node.value) return Placed::changed;
+    bucket.link(bucket.find(node.where), node, front);
+    if (!check_call_off) {
+      node.word.store(node.where, std::memory_order_relaxed);
+      return Placed::asleep;
+    }
+    // Sequentially consistent, both: who calls off sets the bit and then looks for the node; one of the two sees the other.
+    node.word.store(node.where, std::memory_order_seq_cst);
+    if ((sleeper.state_.load(std::memory_order_seq_cst) & Sleeper::calling_off) == 0) return Placed::asleep;
+    unlink(bucket.find(node.where), node);
+    return Placed::called_off;
+  }
+
+  /// The same at the end of the list, by the sole thread, for a node that nobody calls off. false: nothing was done, because
+  /// there are other threads or the word has changed.
+  [[nodiscard, gnu::always_inline]] bool enqueue_alone(Node& node) noexcept {
+    Word* const word = node.where;
+    const std::uint32_t value = node.value;
+    Bucket& bucket = bucket_of(word);
+    if (!bucket.gate.lock_alone()) [[unlikely]]
+      return false;
+    const bool same = word->load(std::memory_order_relaxed) == value;
+    if (same) [[likely]] {
+      bucket.link(bucket.find(word), node, false);
+      node.word.store(word, std::memory_order_relaxed);
+    }
+    bucket.gate.unlock_alone();
+    return same;
   }
 
   /// Takes a node out of its list: false if it was in none, or somebody else was faster.
@@ -147,39 +172,28 @@ class WaitTable {
     Bucket& bucket = bucket_of(word);
     const Hold hold(bucket);
     if (node.word.load(std::memory_order_relaxed) != word) return false;
-    bucket.unlink(bucket.find(word), node);
+    unlink(bucket.find(word), node);
     return true;
   }
 
   /// Wakes up to `count` of those who sleep on the word, the longest asleep first: tries for each, and delivers those whose
   /// wait is over. Uses the word's address alone.
   [[gnu::noinline]] void wake(Word& word, std::uint32_t count) noexcept {
-    if (P::batch() != nullptr) return wake_several(word, count);
-    Sleeper* only = nullptr;
-    {
-      Bucket& bucket = bucket_of(&word);
-      const Hold hold(bucket);
-      Node** const at = bucket.find(&word);
-      Node* const node = *at;
-      if (node == nullptr) return;
-      if ((count == 1 || node->next == node) && node->sleeper->claim()) {
-        only = node->sleeper;
-        bucket.unlink(at, *node);
-      }
-    }
-    if (only == nullptr) return wake_several(word, count);
+    if (P::batch() != nullptr || !P::Gate::hold()) [[unlikely]]
+      return wake_among_others(word, count);
+    Node** const at = bucket_of(&word).find(&word);
+    Node* const node = *at;
+    if (node == nullptr) return P::Gate::let_go();
+    Sleeper& only = *node->sleeper;
+    if ((count != 1 && node->next != node) || only.several_) return wake_ring(at, word, count);
+    unlink(at, *node);
     Batch batch;
     P::batch() = &batch;
-    if (!only->rouse()) {
-      batch.fail(*only);
-    } else if (batch.first != nullptr) {
-      finish(*only, batch);
-    } else {
-      P::batch() = nullptr;
-      P::deliver(*only);
-      return P::delivered();
-    }
-    work(batch);
+    try_for(only, batch);
+    if (!batch.empty()) [[unlikely]]
+      return work(batch, true);
+    P::batch() = nullptr;
+    P::Gate::let_go();
   }
 
  private:
@@ -193,13 +207,6 @@ class WaitTable {
       Node** at = &heads;
       while (*at != nullptr && (*at)->word.load(std::memory_order_relaxed) != word) at = &(*at)->next_head;
       return at;
-    }
-
-    // false: the word has changed.
-    bool insert(Node& node, bool front) noexcept {
-      if (node.where->load(std::memory_order_relaxed) != node.value) return false;
-      link(find(node.where), node, front);
-      return true;
     }
 
     // `at`: what find() said of the node's word.
@@ -220,21 +227,22 @@ class WaitTable {
         *at = &node;
       }
     }
-
-    void unlink(Node** at, Node& node) noexcept {
-      node.word.store(nullptr, std::memory_order_relaxed);
-      if (node.next == &node) {
-        *at = node.next_head;
-        return;
-      }
-      node.next->previous = node.previous;
-      node.previous->next = node.next;
-      if (*at == &node) {
-        node.next->next_head = node.next_head;
-        *at = node.next;
-      }
-    }
   };
+
+  // `at`: what find() said of the node's word.
+  [[gnu::always_inline]] static void unlink(Node** at, Node& node) noexcept {
+    node.word.store(nullptr, std::memory_order_relaxed);
+    if (node.next == &node) {
+      *at = node.next_head;
+      return;
+    }
+    node.next->previous = node.previous;
+    node.previous->next = node.next;
+    if (*at == &node) {
+      node.next->next_head = node.next_head;
+      *at = node.next;
+    }
+  }
 
   class Hold {
    public:
@@ -248,29 +256,80 @@ class WaitTable {
     const bool locked_;  // what lock() said
   };
 
-  [[gnu::noinline]] Placed enqueue_unless_called_off(Node& node, bool front, const Sleeper& sleeper) noexcept {
-    Bucket& bucket = bucket_of(node.where);
-    const Hold hold(bucket);
-    if (!bucket.insert(node, front)) return Placed::changed;
-    // Sequentially consistent, both: who calls off sets the bit and then looks for the node; one of the two sees the other.
-    node.word.store(node.where, std::memory_order_seq_cst);
-    if ((sleeper.state_.load(std::memory_order_seq_cst) & Sleeper::calling_off) == 0) return Placed::asleep;
-    bucket.unlink(bucket.find(node.where), node);
-    return Placed::called_off;
-  }
-
   Bucket& bucket_of(const Word* word) noexcept {
     constexpr std::uint64_t golden = 0x9E3779B97F4A7C15;  // 2^64 divided by the golden ratio
     return buckets_[(P::address(*word) >> 2) * golden >> (64 - bucket_bits)];
   }
 
-  [[gnu::noinline]] void wake_several(Word& word, std::uint32_t count) noexcept {
-    if (Batch* const outer = P::batch()) return take(word, count, *outer);
+  // As wake(), where a wake is in progress, or the calling thread is not the sole one.
+  [[gnu::noinline]] void wake_among_others(Word& word, std::uint32_t count) noexcept {
+    if (P::batch() != nullptr) return take(word, count, *P::batch());
+    Sleeper* only = nullptr;
+    {
+      Bucket& bucket = bucket_of(&word);
+      const Hold hold(bucket);
+      Node** const at = bucket.find(&word);
+      Node* const node = *at;
+      if (node == nullptr) return;
+      if ((count == 1 || node->next == node) && node->sleeper->claim()) {
+        only = node->sleeper;
+        unlink(at, *node);
+      }
+    }
     Batch batch;
-    take(word, count, batch);
-    if (batch.first == nullptr) return;
+    if (only == nullptr) {
+      take(word, count, batch);
+      if (batch.first == nullptr) return;
+    }
     P::batch() = &batch;
-    work(batch);
+    if (only != nullptr) {
+      if (!only->rouse()) {
+        batch.fail(*only);
+      } else if (batch.first != nullptr) {
+        finish(*only, batch);
+      } else {
+        P::batch() = nullptr;
+        P::deliver(*only);
+        return P::delivered();
+      }
+    }
+    work(batch, false);
+  }
+
+  // As wake(), by the sole thread. `at`: what find() said of the word.
+  [[gnu::noinline]] void wake_ring(Node** at, Word& word, std::uint32_t count) noexcept {
+    Batch batch;
+    P::batch() = &batch;
+    Node* const last = (*at)->previous;
+    Node* const left = count == everyone ? try_ring(at, batch) : nullptr;
+    if (left != nullptr) rejoin(*left, *last, word);
+    if (left != nullptr || count != everyone) take(word, count, batch);
+    work(batch, true);
+  }
+
+  // Takes a word's ring out as a whole, and tries for each where it stands: nobody else sees it meanwhile. Returns the first
+  // that has to be asked whether it can be had, if there is one.
+  Node* try_ring(Node** at, Batch& batch) noexcept {
+    Node* node = *at;
+    Node* const last = node->previous;
+    *at = node->next_head;
+    while (!node->sleeper->several_) [[likely]] {
+      Node* const next = node->next;
+      const bool end = node == last;
+      node->word.store(nullptr, std::memory_order_relaxed);
+      try_for(*node->sleeper, batch);
+      if (end) return nullptr;
+      node = next;
+    }
+    return node;
+  }
+
+  // The rest of a ring is one again. What was tried meanwhile has put nobody into it.
+  void rejoin(Node& first, Node& last, const Word& word) noexcept {
+    first.previous = &last;
+    last.next = &first;
+    first.next_head = nullptr;
+    *bucket_of(&word).find(&word) = &first;
   }
 
   void take(Word& word, std::uint32_t count, Batch& batch) noexcept {
@@ -302,7 +361,7 @@ class WaitTable {
       Sleeper& sleeper = *node->sleeper;
       // One that somebody has, and that may be content with something else, doesn't use up a wake: it was somebody's.
       if (sleeper.claim()) {
-        bucket.unlink(at, *node);
+        unlink(at, *node);
         batch.append(sleeper);
         --count;
       }
@@ -311,26 +370,32 @@ class WaitTable {
     }
   }
 
-  [[gnu::noinline]] void work(Batch& batch) noexcept {
+  // `held`: by the sole thread, which lets go before others can run because of what it did.
+  [[gnu::noinline]] void work(Batch& batch, bool held) noexcept {
     while (batch.first != nullptr || batch.vain != nullptr) {
       if (Sleeper* const sleeper = Batch::take(batch.first)) {
-        if (sleeper->rouse()) {
-          finish(*sleeper, batch);
-        } else {
-          batch.fail(*sleeper);
-        }
+        try_for(*sleeper, batch);
       } else {
         // Those that came last go back first, so that the first is at the head in the end.
         put_back(*Batch::take(batch.vain), batch);
       }
     }
     P::batch() = nullptr;
+    if (held) P::Gate::let_go();
     while (Sleeper* const sleeper = Batch::take(batch.over)) P::deliver(*sleeper);
     P::delivered();
   }
 
+  [[gnu::always_inline]] static void try_for(Sleeper& sleeper, Batch& batch) noexcept {
+    if (sleeper.rouse()) [[likely]] {
+      finish(sleeper, batch);
+    } else {
+      batch.fail(sleeper);
+    }
+  }
+
   // What this thread itself resumes does not run before all this is done.
-  static void finish(Sleeper& sleeper, Batch& batch) noexcept {
+  [[gnu::always_inline]] static void finish(Sleeper& sleeper, Batch& batch) noexcept {
     if (!P::deliver_to_this_thread(sleeper)) batch.finish(sleeper);
   }
 

@@ -56,11 +56,16 @@ class Remembering : public Table::Sleeper {
   // Written as well, so that no bit is left for which the processor would have to read what was there.
   std::uint8_t unused_ : 5 = 0;
   // The coroutine; and who destroys it reads:
-  bool suspended_ : 1 = false;
-  bool shielded_ : 1 = false;  // not ended by the cancelling of the task
-  bool tries_once_ : 1 = false;
-  bool by_resumer_ : 1 = false;  // which of the two resumes it
-  std::uint8_t unused_either_ : 4 = 0;
+  static constexpr std::uint8_t suspended = 1;
+  static constexpr std::uint8_t not_cancelled = 2;  // by the cancelling of the task
+  static constexpr std::uint8_t tries_once = 4;
+  static constexpr std::uint8_t by_resumer = 8;  // which of the two resumes it
+  static constexpr std::uint8_t tidies = 16;     // has a limit, or is in several lists: more is to be done than to resume it
+  std::uint8_t how_ = 0;
+
+  [[nodiscard]] bool is(std::uint8_t how) const noexcept { return (how_ & how) != 0; }
+  void becomes(std::uint8_t how) noexcept { how_ = static_cast<std::uint8_t>(how_ | how); }
+  void is_no_more(std::uint8_t how) noexcept { how_ = static_cast<std::uint8_t>(how_ & ~how); }
 };
 
 /// One wait of one coroutine, from its first attempt in vain on. It lies in the coroutine's frame. A limit, a stop or the
@@ -68,7 +73,11 @@ class Remembering : public Table::Sleeper {
 class Waiting : public Remembering, private Ready {
  public:
   /// Puts the coroutine to sleep: false if the wait was over before that. Where it was true, this may be gone.
-  bool start(std::coroutine_handle<> coroutine, Resumer* resumer) { return start_as(*this, coroutine, resumer); }
+  bool start(std::coroutine_handle<> coroutine, Resumer* resumer) {
+    coroutine_ = coroutine;
+    root_ = here().root;
+    return start_tidily(*this, resumer);
+  }
 
   /// For those who have a limit: it has come.
   virtual void call_off() noexcept = 0;
@@ -85,6 +94,10 @@ class Waiting : public Remembering, private Ready {
   /// start() for a W that this is: the compiler sees which functions it calls.
   template <class W>
   static bool start_as(W& self, std::coroutine_handle<> coroutine, Resumer* resumer);
+  template <class W>
+  static bool start_tidily(W& self, Resumer* resumer);
+  template <class W>
+  static bool go_on_starting(W& self);
 
   Waiting() noexcept;
   ~Waiting();
@@ -104,7 +117,7 @@ class Waiting : public Remembering, private Ready {
 
   // For the destructors of the kinds: takes the wait out of wherever it is.
   void abandon() noexcept {
-    if (suspended_) [[unlikely]]
+    if (is(suspended)) [[unlikely]]
       leave_where_it_is();
   }
   void leave_where_it_is() noexcept;
@@ -115,7 +128,7 @@ class Waiting : public Remembering, private Ready {
   void disarm() noexcept;
   /// The coroutine fetches the result. Who resumes it himself has said so already.
   void awake() noexcept {
-    if (by_resumer_) suspended_ = false;
+    if (is(by_resumer)) is_no_more(suspended);
   }
 
  private:
@@ -126,10 +139,11 @@ class Waiting : public Remembering, private Ready {
   void drop_limit() noexcept;
   static void step(Ready& item);
   bool give_way();
+  bool over_at_once();
   bool take_back_from_this_thread() noexcept;
-  void resume();
+  void tidy_and_resume();
   // The one on which it suspended, if that is to resume it.
-  [[nodiscard]] Scheduler* scheduler() const noexcept { return by_resumer_ ? nullptr : scheduler_; }
+  [[nodiscard]] Scheduler* scheduler() const noexcept { return is(by_resumer) ? nullptr : scheduler_; }
 
   std::coroutine_handle<> coroutine_;
   union {
@@ -184,8 +198,9 @@ inline Waiting::Waiting() noexcept : Ready(step) {}
 }
 
 [[gnu::noinline, gnu::cold]] inline void Waiting::limit_by(const Until& until) {
-  tries_once_ = until.passed();
-  if (!tries_once_) limit_ = std::make_unique<Limit>(*this, until);
+  becomes(tidies);
+  if (until.passed()) return becomes(tries_once);
+  limit_ = std::make_unique<Limit>(*this, until);
 }
 
 [[gnu::noinline, gnu::cold]] inline void Waiting::drop_limit() noexcept { limit_.reset(); }
@@ -198,9 +213,10 @@ inline Waiting::Waiting() noexcept : Ready(step) {}
 
 // What may end it early. It may be called off from here on.
 [[gnu::noinline, gnu::cold]] inline void Waiting::arm() {
-  const bool cancellable = !shielded_ && root_ != nullptr && root_->cancel().stop_possible();
+  const bool cancellable = !is(not_cancelled) && root_ != nullptr && root_->cancel().stop_possible();
   if (limit_ == nullptr && !cancellable) return;
   if (limit_ == nullptr) limit_ = std::make_unique<Limit>(*this, Until());
+  becomes(tidies);
   this->may_be_called_off_ = true;
   limit_->arm(scheduler(), cancellable ? root_->cancel() : std::stop_token());
 }
@@ -211,34 +227,57 @@ template <class W>
   const Here& at = here();
   wait.coroutine_ = coroutine;
   wait.root_ = at.root;
-  wait.suspended_ = true;
-  if (resumer == nullptr) [[likely]] {
-    wait.scheduler_ = at.scheduler;
+  if (resumer != nullptr || wait.is(tidies) || (at.root != nullptr && at.root->cancel().stop_possible())) [[unlikely]]
+    return start_tidily(self, resumer);
+  wait.scheduler_ = at.scheduler;
+  wait.becomes(suspended);
+  if (self.rouse()) [[unlikely]] {
+    wait.is_no_more(suspended);
+    return false;
+  }
+  if (self.settle_alone(table())) [[likely]]
+    return true;
+  return go_on_starting(self);
+}
+
+// With a limit, in several lists, or for an executor.
+template <class W>
+[[gnu::noinline]] bool Waiting::start_tidily(W& self, Resumer* resumer) {
+  Waiting& wait = self;
+  wait.becomes(suspended);
+  if (resumer == nullptr) {
+    wait.scheduler_ = here().scheduler;
   } else {
     wait.resumer_ = resumer;
-    wait.by_resumer_ = true;
+    wait.becomes(by_resumer);
   }
-  if (wait.limit_ != nullptr || (at.root != nullptr && at.root->cancel().stop_possible())) [[unlikely]]
-    wait.arm();
-  if (wait.tries_once_) [[unlikely]]
-    return wait.give_way();
-  for (;;) {
-    if (self.rouse()) {
-      wait.suspended_ = false;
-      wait.disarm();
-      self.tidy();
-      return false;
-    }
+  wait.arm();
+  if (wait.is(tries_once)) return wait.give_way();
+  return self.rouse() ? wait.over_at_once() : go_on_starting(self);
+}
+
+// After a rouse() in vain.
+template <class W>
+[[gnu::noinline]] bool Waiting::go_on_starting(W& self) {
+  do {
     switch (self.settle(table(), false)) {
-      [[likely]] case Table::Placed::asleep:
+      case Table::Placed::asleep:
         return true;
       case Table::Placed::called_off:
-        static_cast<Table::Sleeper&>(wait).deliver();
+        self.deliver();
         return true;
       case Table::Placed::changed:
         break;
     }
-  }
+  } while (!self.rouse());
+  return static_cast<Waiting&>(self).over_at_once();
+}
+
+inline bool Waiting::over_at_once() {
+  is_no_more(suspended);
+  disarm();
+  tidy();
+  return false;
 }
 
 // The limit has come already: the others run before the last try, so that one who tries again and again lets them.
@@ -247,11 +286,7 @@ template <class W>
     deliver();
     return true;
   }
-  if (!leave()) return true;
-  suspended_ = false;
-  disarm();
-  tidy();
-  return false;
+  return !leave() || over_at_once();
 }
 
 // After the item was posted, or the coroutine resumed, this may be gone.
@@ -264,7 +299,7 @@ template <class W>
 [[gnu::noinline]] inline void Waiting::deliver_without_scheduler() noexcept {
   if (!over_) {
     post_to(timekeeper(), *this);
-  } else if (by_resumer_) {
+  } else if (is(by_resumer)) {
     step(*this);
   } else {
     Here& at = here();
@@ -285,21 +320,23 @@ inline void Waiting::step(Ready& item) {
   Waiting& self = static_cast<Waiting&>(item);
   Here& at = here();
   Root* const outer = std::exchange(at.root, self.root_);
-  if (self.over_ || self.leave()) {
-    if (self.limit_ != nullptr) [[unlikely]]
-      self.drop_limit();
-    if (self.several_) [[unlikely]]
-      self.tidy();
-    self.resume();
+  if (self.over_ && !self.left_ && !self.is(by_resumer | tidies)) [[likely]] {
+    self.is_no_more(suspended);
+    drive(self.coroutine_);
+  } else {
+    self.tidy_and_resume();
   }
   at.root = outer;
 }
 
 // Within the task's root.
-inline void Waiting::resume() {
-  if (by_resumer_) return resumer_->resume(coroutine_, *this);
-  suspended_ = false;
-  if (left_ && !shielded_ && root_ != nullptr && root_->cancel().stop_requested()) return root_->cancelled();
+[[gnu::noinline]] inline void Waiting::tidy_and_resume() {
+  if (!over_ && !leave()) return;
+  if (limit_ != nullptr) drop_limit();
+  if (several_) tidy();
+  if (is(by_resumer)) return resumer_->resume(coroutine_, *this);
+  is_no_more(suspended);
+  if (left_ && !is(not_cancelled) && root_ != nullptr && root_->cancel().stop_requested()) return root_->cancelled();
   drive(coroutine_);
 }
 
@@ -325,7 +362,7 @@ inline bool Waiting::take_back_from_this_thread() noexcept {
     std::this_thread::yield();
   }
   limit_.reset();
-  suspended_ = false;
+  is_no_more(suspended);
   over_ ? tidy() : give_all_up();
 }
 

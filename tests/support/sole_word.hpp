@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The words of coroutines, which one thread changes without locked instructions until another comes along, for modelled threads.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include <support/model.hpp>
+#include <trine/coroutine/sole_word.hpp>
+
+namespace checking {
+
+/// What an execution has of its own, for words that sleep by Os.
+template <class Os_>
+struct Modelled {
+  using Os = Os_;
+  using Sole = trine::coroutine::Sole<Modelled>;
+
+  struct World {
+    World() { current = this; }
+    Sole sole;
+    static inline World* current = nullptr;
+  };
+
+  static Sole& sole() { return World::current->sole; }
+  static std::uintptr_t me() { return 16 + 2 * model::self(); }
+  static bool prepare() { return true; }
+};
+
+template <class Os>
+struct SleepOnSole : Os {
+  using Word = trine::coroutine::SoleWord<Modelled<Os>>;
+  using typename Os::Limit;
+
+  static void sleep(std::span<const trine::Sleep<Word>> words, Limit& limit) {
+    const std::array<trine::Sleep<typename Os::Word>, 1> only{{{words.front().word, words.front().value}}};
+    Os::sleep(only, limit);
+  }
+  static constexpr bool fences_others() noexcept { return false; }
+  static void fence_others() noexcept {}
+};
+
+}  // namespace checking
