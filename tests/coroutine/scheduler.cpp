@@ -43,12 +43,40 @@ Task<void, B> wait_and_append(Event<B>& go, std::vector<int>& to, int n) {
   to.push_back(n);
 }
 
+Task<void, B> select_and_append(Event<B>& never, Event<B>& go, std::vector<int>& to, int n) {
+  const auto first = co_await trine::select(never.wait_op(), go.wait_op());
+  if (first.index() == 1) to.push_back(n);
+}
+
+Task<void, B> wait_an_hour_and_append(Event<B>& go, std::vector<int>& to, int n) {
+  const bool woken = co_await go.wait(1h);
+  if (woken) to.push_back(n);
+}
+
 TEST(Scheduler, StaysWhereItIs) {
   static_assert(!std::is_copy_constructible_v<Scheduler> && !std::is_move_constructible_v<Scheduler>);
   static_assert(!std::is_copy_assignable_v<Scheduler> && !std::is_move_assignable_v<Scheduler>);
 }
 
 TEST(Scheduler, NeedsAThread) { EXPECT_THROW(Scheduler(0), std::invalid_argument); }
+
+// However they wait, and wherever in the line those stand who wait for something else as well.
+TEST(Scheduler, ThoseWhomOneCallWakesRunInOrder) {
+  for (int selecting = 0; selecting < 64; ++selecting) {
+    Event<B> never;
+    Event<B> go;
+    std::vector<int> order;
+    Scheduler scheduler;
+    for (int n = 0; n < 6; ++n) {
+      const bool selects = (selecting >> n & 1) != 0;
+      scheduler.spawn(selects ? select_and_append(never, go, order, n)
+                              : n % 2 == 0 ? wait_and_append(go, order, n) : wait_an_hour_and_append(go, order, n));
+    }
+    scheduler.post([&] { go.set(); });
+    scheduler.run();
+    EXPECT_EQ(order, (std::vector{0, 1, 2, 3, 4, 5})) << "selecting: " << selecting;
+  }
+}
 
 TEST(Scheduler, RunsWhatWasSpawnedInOrder) {
   std::vector<int> order;
