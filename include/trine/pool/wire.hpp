@@ -218,6 +218,7 @@ template <class F>
 [[nodiscard]] std::vector<std::byte> request(Entry entry, const F& function) {
   require_sendable<F>();
   std::vector<std::byte> bytes;
+  bytes.reserve(sizeof entry + sizeof function);
   Writer to(bytes);
   to.put(entry);
   to.put(function);
