@@ -154,6 +154,7 @@ concept Backend = requires(typename B::Word& word, typename B::Owned& owned, typ
   // how long to look away between two looks
   { patience.pauses() } -> std::same_as<std::uint32_t>;
   patience.linger();
+  { patience.found_nothing() } -> std::same_as<bool>;
   B::Patience::fetch(&number);
   B::Patience::fetch_to_write(&number);
   patience.found(number, true, number);

@@ -100,7 +100,11 @@ class BasicQueue {
   }
 
   /// Takes an item out if there is one.
-  std::optional<T> try_get() { return at_once(timed_get_op()); }
+  std::optional<T> try_get() {
+    // Where the last look found something this one may as well, and the other end keeps its cache line.
+    if (state_->get_end.patience.found_nothing() && state_->seems_empty()) return std::nullopt;
+    return at_once(timed_get_op());
+  }
 
   /// Waits for an item and takes up to n out at once; none when it gave up.
   typename B::template Result<std::vector<T>> get_many(std::size_t n, const Until& until = Until::forever()) {

@@ -199,7 +199,10 @@ class QueueGet : public QueueGetting<QueueGet<T, R, Items, B>, R, Items, B> {
  private:
   using Taken = typename Items::Taken;
 
-  std::optional<Taken> item_;
+  // Large items that may lie anywhere lie where copies are fast: not right behind what the operation says of its last try.
+  static constexpr std::size_t aligned = sizeof(Taken) > 64 ? alignof(void*) : 1;
+
+  alignas(std::optional<Taken>) alignas(aligned) std::optional<Taken> item_;
 };
 
 }  // namespace trine

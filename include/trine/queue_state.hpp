@@ -144,7 +144,7 @@ struct QueueState : QueueIndex {
   /// Calls `drain(items, place, there, count)`, which takes up to `there` items out and counts them; would like `wanted`.
   template <class Drain>
   [[gnu::always_inline]] Tried get(Tried last, std::uint32_t wanted, Drain&& drain) {
-    if (last == Tried::must_wait && still_empty(put_end, get_end)) return last;
+    if (last == Tried::must_wait && seems_empty()) return last;
     if (limit == 1) fetch_for_get<B>(items);
     Holding holding(*this, get_gate(), get_end, last);
     if (!holding) [[unlikely]] return held_up(last);
@@ -167,6 +167,9 @@ struct QueueState : QueueIndex {
     const std::uint32_t got = get_end.index.load(std::memory_order_acquire);
     return std::min(distance(got, put_end.index.load(std::memory_order_acquire)), limit);
   }
+
+  /// Whether a get would have to wait, without the gate: all was got that was put before the call.
+  [[nodiscard]] bool seems_empty() const noexcept { return still_empty(put_end, get_end); }
 
   [[nodiscard]] bool is_shut() const noexcept { return (put_end.index.load(std::memory_order_acquire) & closed) != 0; }
 

@@ -124,6 +124,20 @@ TYPED_TEST(QueueTest, try_put_and_try_get_never_wait) {
   EXPECT_EQ(queue.try_get(), std::nullopt);
 }
 
+// Who has found nothing several times looks at less.
+TYPED_TEST(QueueTest, try_get_sees_what_comes_after_tries_in_vain) {
+  using Q = QueueOf<TypeParam>;
+  Q queue(2);
+  for (int round = 1; round <= 3; ++round) {
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(queue.try_get(), std::nullopt);
+    EXPECT_TRUE(queue.try_put(round));
+    EXPECT_EQ(queue.try_get(), round);
+  }
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(queue.try_get(), std::nullopt);
+  queue.shutdown();
+  EXPECT_THROW(queue.try_get(), trine::QueueShutdown);
+}
+
 TYPED_TEST(QueueTest, an_item_put_by_value_is_moved_and_one_by_reference_copied) {
   if (!any_item<typename TypeParam::Backend>) GTEST_SKIP() << "items are copied or encoded";
   using B = typename TypeParam::Backend;

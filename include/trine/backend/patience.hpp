@@ -34,6 +34,9 @@ class Patience {
       look_away();
   }
 
+  /// Whether the last look found nothing, so that another that has no time to wait may spare itself the gate. Without it.
+  [[nodiscard]] bool found_nothing() const noexcept { return state_.load(std::memory_order_relaxed) == waiting; }
+
   /// What the caller is about to read, or to write, lies here: to have it brought from another core meanwhile.
   [[gnu::always_inline]] static void fetch(const void* line) noexcept { Os::fetch(line); }
   [[gnu::always_inline]] static void fetch_to_write(const void* line) noexcept { Os::fetch_to_write(line); }
@@ -96,6 +99,7 @@ class Patience {
 /// For those who do not look on before they sleep: there is nothing to learn.
 struct NoPatience {
   [[nodiscard]] static constexpr std::uint32_t pauses() noexcept { return 1; }
+  [[nodiscard]] static constexpr bool found_nothing() noexcept { return false; }
   static constexpr void fetch(const void*) noexcept {}
   static constexpr void fetch_to_write(const void*) noexcept {}
   static constexpr void linger() noexcept {}
