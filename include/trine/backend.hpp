@@ -125,7 +125,7 @@ concept Backend = requires(typename B::Word& word, typename B::Owned& owned, typ
   { B::claim(owned, number, number, std::memory_order_acquire) } -> std::same_as<bool>;
   { B::vacate(owned, number, number, number) } -> std::same_as<std::uint32_t>;
   B::abandon(owned);
-  { B::mark(word, number, number, std::memory_order_relaxed) } -> std::same_as<Sleep<typename B::Word>>;
+  { B::mark(word, number, number, std::memory_order_relaxed, number) } -> std::same_as<Sleep<typename B::Word>>;
   B::look_after(owned);
   // a count of participants
   tally.enter(number);

@@ -23,7 +23,8 @@ namespace trine {
 /// Visibility: what an owner did before unlock() is visible to every later owner.
 /// Lifetime: whoever gets the lock may destroy it after its own unlock(), though another's unlock() has not returned yet.
 /// Owners: not recursive: a second lock() by the owner waits for ever (or until its limit). On threads and coroutines anyone
-/// may unlock; on the process backends the owner alone, because the kernel watches it. Unlocking a free lock: NotLocked.
+/// may unlock; on the process backends the owner alone, because the kernel watches it. Unlocking a free lock: NotLocked (if
+/// another takes it just then, that one may lose it).
 /// A lock() throws OwnerDied (and does not hold the lock) after an owner's death, until somebody calls recover().
 /// Fairness: none is promised among threads; a running thread may pass a sleeping one. Coroutines are served in order.
 /// It is a BasicLockable, Lockable and TimedLockable of the standard on the blocking backends. Constant time; uncontended

@@ -67,7 +67,7 @@ class LockWord {
     for (;;) {
       if (owner_of(seen) != 0) {
         outcome = Outcome::busy;
-        if (const auto sleep = mark(seen); !sleep.needless()) return sleep;
+        if (const auto sleep = mark(seen, 0); !sleep.needless()) return sleep;
         seen = owned_.word.load(std::memory_order_relaxed);
       } else if ((seen & died) != 0 && mode == Mode::ordinary) {
         outcome = Outcome::owner_died;
@@ -82,12 +82,7 @@ class LockWord {
 
   /// Sleeps on the word without wanting it: until its owner has freed it. `seen`: what it held, with an owner. Needless: it
   /// is to be looked at again.
-  Sleep<Word> watch(std::uint32_t seen) {
-    const auto sleep = mark(seen);
-    // Others may have gone to sleep by a mark of ours that was lost, and we don't come to free the word, which would wake them.
-    if (sleep.needless()) B::wake(owned_.word, everyone);
-    return sleep;
-  }
+  Sleep<Word> watch(std::uint32_t seen) { return mark(seen, everyone); }
 
   [[nodiscard]] std::uint32_t load(std::memory_order order) const noexcept { return owned_.word.load(order); }
 
@@ -104,9 +99,9 @@ class LockWord {
   }
 
  private:
-  Sleep<Word> mark(std::uint32_t seen) {
+  Sleep<Word> mark(std::uint32_t seen, std::uint32_t woken) {
     B::look_after(owned_);
-    return B::mark(owned_.word, seen, sleepers, std::memory_order_relaxed);
+    return B::mark(owned_.word, seen, sleepers, std::memory_order_relaxed, woken);
   }
 
   typename B::Owned owned_;

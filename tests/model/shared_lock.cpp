@@ -218,7 +218,7 @@ TEST(ModelSharedLockMutant, WriterWakesOneOnly) {
 }
 // Another reader has gone to sleep by the mark of one whose mark was lost, and who has no need of it any more.
 TEST(ModelSharedLockMutant, LostMarkToldToNobody) {
-  caught_three({.file = "/lock_word.hpp", .function = "::watch(", .op = Op::wake, .woken = nobody},
+  caught_three({.file = "/blocking.hpp", .function = "::mark(", .op = Op::wake, .woken = nobody},
                two_readers_and_a_writer<mutated>, "deadlock");
 }
 TEST(ModelSharedLockMutant, MarkWithoutFence) {

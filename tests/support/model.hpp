@@ -247,6 +247,7 @@ struct MutableSleep : trine::modelling::ModelledSleep {
     }
     Base::wake(word, count, where);
   }
+  static bool steps_between_fences() noexcept { return fences_available; }
   static bool exchange_between_fences(Word& word, std::uint32_t& expected, std::uint32_t desired,
                                       const Where& where = Where::current()) {
     std::memory_order order = release;

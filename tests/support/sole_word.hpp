@@ -40,6 +40,7 @@ struct SleepOnSole : Os {
   }
   static constexpr bool fences_others() noexcept { return false; }
   static void fence_others() noexcept {}
+  static void steps_between_fences() = delete;
 };
 
 }  // namespace checking

@@ -303,6 +303,8 @@ inline bool in_hand_uses_up_wakes = false;
 
 template <class Os>
 struct Wakes : Os {
+  static void steps_between_fences() = delete;  // as for coroutine::Words
+
   static void wake(typename Os::Word& word, std::uint32_t count) {
     TableWorld<Os>& world = *TableWorld<Os>::current;
     if (in_hand_uses_up_wakes && count != trine::everyone) {

@@ -94,18 +94,20 @@ struct Blocking {
 
   /// For one who is about to sleep until the word, which somebody owns and which holds `seen`, is free: sets the mark
   /// `sleepers` in it with `order`, and says where to sleep. Needless: it has changed, or the mark was lost; the caller looks
-  /// again, and if it goes away without owning the word, wakes those who may have slept by its mark.
-  static Sleep<Word> mark(Word& word, std::uint32_t seen, std::uint32_t sleepers, std::memory_order order) {
+  /// again. Others may have gone to sleep by a mark that was lost: up to `woken` of them are woken at once. They need not be if
+  /// the caller goes on until it has taken the word with the mark, or sleeps.
+  static Sleep<Word> mark(Word& word, std::uint32_t seen, std::uint32_t sleepers, std::memory_order order,
+                          std::uint32_t woken = 0) {
     const std::uint32_t marked = seen | sleepers;
     if (seen == marked) return {&word, marked};  // whoever set it sees to it
     if (!word.compare_exchange_strong(seen, marked, order, std::memory_order_relaxed)) return {};
-    if constexpr (owner_steps) {
-      // The owner may have been amid exchange_as_owner(), with the word as it was before. After the fence it no longer is.
-      Os::fence_others();
-      // Relaxed: what a thread stored before a fence in all threads is seen after it.
-      if (word.load(std::memory_order_relaxed) != marked) return {};
-    }
-    return {&word, marked};
+    // The owner may have been amid exchange_as_owner(), with the word as it was before. After the fence it no longer is; so
+    // too where it is only the owner's process that frees words that way.
+    Os::fence_others();
+    // Relaxed: what a thread stored before a fence in all threads is seen after it.
+    if (word.load(std::memory_order_relaxed) == marked) return {&word, marked};
+    if (woken != 0) Os::wake(word, woken);
+    return {};
   }
 
   static void wake(Word& word, std::uint32_t count) { Os::wake(word, count); }
@@ -278,16 +280,14 @@ struct Blocking {
   /// Sets the word, which the caller owns, to `desired` if it holds `expected`; else reads it into `expected`. Others may do
   /// nothing to it meanwhile but mark() it. No locked instruction, where the system can put a fence into all other threads.
   static bool exchange_as_owner(Word& word, std::uint32_t& expected, std::uint32_t desired) {
-    if constexpr (owner_steps) {
-      if (Os::fences_others()) [[likely]]
+    if constexpr (requires { Os::steps_between_fences(); }) {
+      if (Os::steps_between_fences()) [[likely]]
         return Os::exchange_between_fences(word, expected, desired);
     }
     return word.compare_exchange_strong(expected, desired, std::memory_order_release, std::memory_order_relaxed);
   }
 
  private:
-  static constexpr bool owner_steps = requires(Word& word, std::uint32_t& value) { Os::exchange_between_fences(word, value, value); };
-
   // Whether nobody but the calling thread can use an object: then no atomic step is needed.
   static bool alone() noexcept {
     if constexpr (requires { Os::alone(); }) {

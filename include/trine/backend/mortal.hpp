@@ -158,7 +158,7 @@ struct Mortal : Blocking<Os> {
         for (;;) {
           const std::uint32_t seen = owned.word.load(std::memory_order_seq_cst);
           if (owner_word::owner_of(seen) == 0) break;
-          const auto sleep = mark(owned.word, seen, watched, std::memory_order_seq_cst);
+          const auto sleep = mark(owned.word, seen, watched, std::memory_order_seq_cst, everyone);
           if (!sleep.needless()) return sleep;
         }
       }

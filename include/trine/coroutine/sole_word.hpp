@@ -244,6 +244,9 @@ struct SoleFutex : os::PrivateFutex {
   using System = os::PrivateFutex;
   using Word = coroutine::Word;
 
+  /// The sole thread has steps of its own.
+  static void steps_between_fences() = delete;
+
   /// `words`: the one that such a lock sleeps on.
   static void sleep(std::span<const Sleep<Word>> words, const Limit& limit) {
     const Sleep<System::Word> plain{words.front().word, words.front().value};

@@ -38,8 +38,9 @@ struct CoroutineWords {
     return Words::vacate(owned, me, sleepers, count);
   }
   static void abandon(Owned& owned) { Words::abandon(owned); }
-  static Sleep<Word> mark(Word& word, std::uint32_t seen, std::uint32_t sleepers, std::memory_order order) {
-    return Words::mark(word, seen, sleepers, order);
+  static Sleep<Word> mark(Word& word, std::uint32_t seen, std::uint32_t sleepers, std::memory_order order,
+                          std::uint32_t woken) {
+    return Words::mark(word, seen, sleepers, order, woken);
   }
   /// Whoever dies takes all others along.
   static constexpr bool mortal = false;

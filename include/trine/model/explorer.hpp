@@ -89,17 +89,20 @@ class Explorer : public Exploration {
     return same;
   }
 
-  /// A load, and a store if it read what was expected: others go on between the two, but for fences in all threads.
+  /// A load and a store, of what was read if it is not what was expected: others go on between the two, but for fences in all
+  /// threads.
   bool exchange_between_fences(std::size_t location, std::uint64_t& expected, std::uint64_t desired, std::memory_order order,
                                const Where& where) {
     const std::uint64_t value = load(location, std::memory_order_relaxed, where);
-    if (value != std::exchange(expected, value)) return false;
+    const bool same = value == std::exchange(expected, value);
+    const std::uint64_t next = same ? desired : value;
+    if (!same) order = std::memory_order_relaxed;
     threads_.keep_fences_out(true);
     begin(Step::change, location, where);
     threads_.keep_fences_out(false);
-    write_after(place_for(location, order), location, desired, order, false);
-    if (trace_.on()) say(order, "store between fences", location, " = " + number(desired));
-    return true;
+    write_after(place_for(location, order), location, next, order, false);
+    if (trace_.on()) say(order, "store between fences", location, " = " + number(next));
+    return same;
   }
 
   void fence(std::memory_order order, const Where& where) {
@@ -204,7 +207,7 @@ class Explorer : public Exploration {
   /// Whether the thread with this number has died. One who learns that knows all that the dead did.
   bool has_died(std::uint32_t id, const Where& where) {
     hidden_from_here();
-    begin(Step::fence_all, nowhere, where, true);
+    begin(Step::enquiry, nowhere, where, true);
     const ThreadState& thread = threads_[id - 1];
     const bool died = thread.killed && thread.state == State::done;
     if (died) me().knows.view.join(thread.knows.view);

@@ -13,7 +13,7 @@
 namespace trine::modelling {
 
 /// What a thread is about to do.
-enum class Step : std::uint8_t { start, load, change, fence, sequential_fence, fence_all, sleep, wake, yield, spawn, join };
+enum class Step : std::uint8_t { start, load, change, fence, sequential_fence, fence_all, enquiry, sleep, wake, yield, spawn, join };
 
 /// `dying`: it will do nothing more, and the system has still to see to the words that it owned.
 enum class State : std::uint8_t { ready, asleep, joining, dying, done };
@@ -113,6 +113,7 @@ struct ThreadState {
 /// Whether the next steps of two threads lead to the same in either order, and neither changes what the other can do.
 inline bool commute(const ThreadState& a, const ThreadState& b, const Memory& memory) noexcept {
   if (a.next == Step::fence_all || b.next == Step::fence_all) return false;
+  if (a.next == Step::enquiry || b.next == Step::enquiry) return false;
   if (a.next == Step::yield || b.next == Step::yield) return false;  // they end when something has changed
   if (a.next == Step::spawn && b.next == Step::spawn) return false;  // threads are numbered in that order
   if ((a.fences() && b.sequential) || (b.fences() && a.sequential)) return false;

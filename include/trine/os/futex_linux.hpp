@@ -34,6 +34,9 @@
 #endif
 #endif
 #endif
+#if defined(TRINE_HAS_STEP_BETWEEN_FENCES)
+#include <trine/os/processor_x86.hpp>
+#endif
 
 namespace trine::os {
 
@@ -47,17 +50,19 @@ template <FutexScope Scope>
 class Membarrier {
  public:
   /// Whether fence() works, so that others need no fence of their own. Until main() begins it is false.
-  static bool works() noexcept { return works_.load(std::memory_order_relaxed); }
+  static bool works() noexcept { return state_.works.load(std::memory_order_relaxed); }
+
+  /// Whether it comes before or after an instruction of another thread, and not amid one. Where works() is false this is.
+  static bool between_instructions() noexcept { return state_.between_instructions.load(std::memory_order_relaxed); }
 
   /// Tries even where works() said no: somebody else may see it say yes a moment later. Should the system refuse later on
-  /// what it granted (a filter of system calls was set up), nobody relies on it any more, and the caller waits until even
+  /// what it granted (a filter of system calls was set up), nobody relies on it any more, and whoever calls waits until even
   /// those who still did have long gone on.
   static void fence() noexcept {
-    if (call(barrier) == 0) return;
-    if (registered() && call(barrier) == 0) return;
-    if (!works_.exchange(false, std::memory_order_relaxed)) return;
-    const timespec pause{.tv_sec = 0, .tv_nsec = 1'000'000};
-    ::nanosleep(&pause, nullptr);
+    if (call(barrier) == 0 || (registered() && call(barrier) == 0)) return;
+    state_.works.store(false, std::memory_order_relaxed);
+    state_.between_instructions.store(false, std::memory_order_relaxed);
+    if (state_.granted) wait_for_the_others();
   }
 
  private:
@@ -75,7 +80,36 @@ class Membarrier {
 
   static bool registered() noexcept { return call(registration) == 0; }
 
-  inline static std::atomic<bool> works_{registered()};
+  // Until 1 ms after somebody was refused first.
+  [[gnu::noinline, gnu::cold]] static void wait_for_the_others() noexcept {
+    constexpr std::int64_t enough = 1'000'000;
+    const auto now = [] { return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count(); };
+    const std::int64_t first = now() + enough;
+    std::int64_t until = 0;
+    if (state_.over_at.compare_exchange_strong(until, first, std::memory_order_relaxed)) until = first;
+    const int saved = errno;
+    for (std::int64_t left = until - now(); left > 0; left = until - now()) {
+      const timespec pause{.tv_sec = 0, .tv_nsec = static_cast<long>(std::min(left, enough))};
+      ::nanosleep(&pause, nullptr);
+    }
+    errno = saved;
+  }
+
+  static bool comes_between_instructions() noexcept {
+#if defined(TRINE_HAS_STEP_BETWEEN_FENCES)
+    return ProcessorX86::interrupts_between_instructions();
+#else
+    return false;
+#endif
+  }
+
+  struct State {
+    const bool granted = registered();
+    std::atomic<bool> works{granted};
+    std::atomic<bool> between_instructions{granted && comes_between_instructions()};
+    std::atomic<std::int64_t> over_at{0};  // 0: it still works, or never did
+  };
+  inline static State state_;
 };
 
 /// Sleeping on 32-bit words by the futex system calls of Linux. `Scope` says whether the words are shared with other
@@ -112,9 +146,13 @@ class LinuxFutex : public Native {
   static void fence_others() noexcept { Membarrier<Scope>::fence(); }
 
 #if defined(TRINE_HAS_STEP_BETWEEN_FENCES)
+  /// Whether exchange_between_fences() keeps what it says.
+  static bool steps_between_fences() noexcept { return Membarrier<Scope>::between_instructions(); }
+
   /// As compare_exchange_strong with release, in one instruction that is not locked: another thread's change of the word may
-  /// come between its load and its store, and is lost then; a fence_others() of another thread may not. So whoever changes
-  /// a word that another thread changes by this calls fence_others(), and looks whether its change is still there.
+  /// come between its load and its store, and is lost then, even if it does not hold `expected`, for then it stores what it
+  /// has read. A fence_others() of another thread may not come there. So whoever changes a word that another thread changes
+  /// by this calls fence_others(), and looks whether its change is still there.
   static bool exchange_between_fences(Word& word, std::uint32_t& expected, std::uint32_t desired) noexcept {
     bool done;
     // An interrupt comes before or after an instruction, and so does the fence that it makes; stores are made in order.
