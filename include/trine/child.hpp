@@ -40,34 +40,36 @@ struct ChildReport {
     }
   }
 
-  /// Not a process that was forked by the child: it may come to the end of what the child does too, even later than the child, and
-  /// says nothing here.
-  [[nodiscard]] bool is_mine() const { return B::owns(alive, B::holder()); }
-
   void fail(const char* what_type, const char* what) noexcept {
-    if (!is_mine()) return;
     std::snprintf(type, sizeof type, "%s", what_type);
     std::snprintf(text, sizeof text, "%s", what);
     // Release: pairs with the acquire of the parent, which reads the text.
     failed.store(1, std::memory_order_release);
   }
 
-  /// Runs what may throw, and says what it threw: the exit code.
+  /// Runs what may throw, and says what it threw: the exit code. A process that was forked meanwhile comes to the end of this as
+  /// well, even later than the child, and says nothing here.
   template <class Run>
   int guard(Run&& run) noexcept {
+    const int child = B::Child::this_process();
+    const auto say = [&](const char* what_type, const char* what) {
+      if (B::Child::this_process() == child) fail(what_type, what);
+    };
     int code = EXIT_FAILURE;
     try {
       code = run();
     } catch (const RemoteError& e) {
-      fail(e.type().c_str(), e.what() + e.type().size() + 2);  // what comes after the type
+      say(e.type().c_str(), e.what() + e.type().size() + 2);  // what comes after the type
     } catch (const std::exception& e) {
-      fail(typeid(e).name(), e.what());
+      say(typeid(e).name(), e.what());
     } catch (...) {
-      fail("", "something that is not a std::exception was thrown");
+      say("", "something that is not a std::exception was thrown");
     }
     B::Child::flush();
-    // Release: pairs with the acquire of the parent, to whom all that it did is visible when it is said to have ended.
-    if (is_mine()) ended.store(static_cast<std::uint32_t>(code & 0xFF) + 1, std::memory_order_release);
+    if (B::Child::this_process() == child) {
+      // Release: pairs with the acquire of the parent, to whom all that it did is visible when it is said to have ended.
+      ended.store(static_cast<std::uint32_t>(code & 0xFF) + 1, std::memory_order_release);
+    }
     return code;
   }
 

@@ -47,7 +47,7 @@ inline constexpr Spawn spawn;
 /// The child sees a copy of all that is not in shared memory; arguments by std::ref refer to its own copy. Its exit code is what
 /// the function returns, if that is an int, else 0. An exception that leaves the function is printed to stderr and makes that 1.
 /// The function may be one that returns a Task. When it returns the process ends without the destructors of what the parent
-/// had, std::cout and C's streams flushed. No other thread of the parent exists in a forked child: what such a thread had locked
+/// had, std::cout, stdout and stderr flushed. No other thread of the parent exists in a forked child: what such a thread had locked
 /// (but for trine's objects between processes) stays locked there.
 ///
 /// Options, before the function: `Process(Process::Options{.name = "worker", .daemon = true}, function, arguments...)`.

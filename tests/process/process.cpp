@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,6 +33,7 @@
 #include <trine/queue.hpp>
 #include <trine/select.hpp>
 #include <trine/semaphore.hpp>
+#include <trine/shared_memory.hpp>
 #include <trine/task.hpp>
 #include <trine/task_group.hpp>
 
@@ -366,6 +368,56 @@ TEST_F(ProcessTest, OneThatTheChildForkedSaysNothingInItsPlaceNorInThatOfTheNext
   forgetful.join();
   EXPECT_EQ(forgetful.exit_code(), 0);
 }
+
+TEST_F(ProcessTest, AJoinWhoseTimeIsLongOverLooksOnce) {
+  Event<P> go;
+  Process child([&] { go.wait(); });
+  EXPECT_FALSE(child.join(std::chrono::steady_clock::time_point::min()));
+  EXPECT_FALSE(child.join(std::chrono::nanoseconds::min()));
+  go.set();
+  EXPECT_TRUE(child.join(patience));
+}
+
+// What it held is on a list that begins in memory which it does not have any more.
+TEST_F(ProcessTest, OneThatUnmappedALockWhichItHeldSaysItsExitCode) {
+  Process child([] {
+    void* const memory = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) return 1;
+    auto* const lock = new (memory) Lock<shared_memory>;
+    lock->lock();
+    ::munmap(memory, 4096);
+    return 7;
+  });
+  EXPECT_TRUE(child.join(patience));
+  EXPECT_EQ(child.exit_code(), 7);
+}
+
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
+// A fork of which nobody is told: what is kept for the next child is the parent's.
+TEST_F(ProcessTest, AnUntoldForkHasAChildBesideOneOfItsParent) {
+  Process parent([] {
+    Process([] {}).join();  // something is kept
+    ::signal(SIGCHLD, SIG_IGN);  // so that exit codes are what the children said
+    Event<P> go;
+    Event<P> gone;
+    if (::_Fork() == 0) {
+      go.wait();
+      Process([] { return 6; }).join();
+      gone.set();
+      ::_exit(0);
+    }
+    Process mine([&] {
+      go.set();
+      gone.wait();
+      return 5;
+    });
+    mine.join();
+    return mine.exit_code() == 5 ? 0 : 2;
+  });
+  EXPECT_TRUE(parent.join(patience));
+  EXPECT_EQ(parent.exit_code(), 0);
+}
+#endif
 
 TEST_F(ProcessTest, ManyThreadsJoinOne) {
   Event<P> go;

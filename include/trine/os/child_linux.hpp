@@ -141,9 +141,11 @@ class Child {
     timespec time{};
     const bool limited = until != steady_clock::time_point::max();
     if (limited) {
-      const auto left = std::max(nanoseconds(until - steady_clock::now()), nanoseconds(0));
+      const auto now = steady_clock::now();
+      const nanoseconds left = until > now ? nanoseconds(until - now) : nanoseconds(0);  // until may be the earliest of all
       const auto whole = duration_cast<seconds>(left);
-      time = {.tv_sec = whole.count(), .tv_nsec = (left - whole).count()};
+      time.tv_sec = static_cast<decltype(time.tv_sec)>(whole.count());
+      time.tv_nsec = static_cast<decltype(time.tv_nsec)>((left - whole).count());
     }
     const int found = ::ppoll(&ended, 1, limited ? &time : nullptr, nullptr);
     return found > 0 || (found == -1 && errno != EINTR);
@@ -232,7 +234,10 @@ class Child {
   std::optional<int> look(int options) {
     if (code_) return code_;
     int status = 0;
-    const pid_t found = uninterrupted([&] { return ::waitpid(id_, &status, options); });
+    pid_t found = 0;
+    do {
+      found = uninterrupted([&] { return ::waitpid(id_, &status, options); });
+    } while (found > 0 && !WIFEXITED(status) && !WIFSIGNALED(status));  // it only stopped, and is traced by the caller
     if (found == 0) return std::nullopt;
     if (found == -1) {
       code_ = EXIT_FAILURE;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <unistd.h>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -24,7 +26,7 @@ class ChildMemory {
   static ChildMemory take(std::size_t bytes) {
     Robust::self();  // from its first use on forks are counted
     ChildMemory taken;
-    if (bytes <= piece) taken.made_after_ = Robust::forks() + 1;
+    if (bytes <= piece) taken.made_in_ = this_copy();
     if (std::byte* const kept = bytes <= piece ? unkeep() : nullptr; kept != nullptr) {
       taken.mapping_ = Mapping<>::adopt(kept, piece);
     } else {
@@ -42,7 +44,7 @@ class ChildMemory {
     return *this;
   }
   ~ChildMemory() {
-    if (free_ && made_after_ == Robust::forks() + 1) keep();
+    if (free_ && made_in_ == this_copy()) keep();
   }
 
   [[nodiscard]] std::byte* data() const noexcept { return mapping_.data(); }
@@ -56,26 +58,32 @@ class ChildMemory {
  private:
   static constexpr std::size_t piece = 4096;
 
+  // The calling process, and how many forks it comes from: numbers of processes come again, and a fork may be one of which
+  // nobody is told (_Fork). Never 0.
+  static std::uint64_t this_copy() noexcept {
+    return std::uint64_t{Robust::forks()} << 32U | static_cast<std::uint32_t>(::getpid());
+  }
+
   void swap(ChildMemory& other) noexcept {
     std::swap(mapping_, other.mapping_);
-    std::swap(made_after_, other.made_after_);
+    std::swap(made_in_, other.made_in_);
     std::swap(free_, other.free_);
   }
 
   // Acquire: pairs with the release of whoever kept it, who has done with it.
   static std::byte* unkeep() noexcept {
-    if (kept_after_.load(std::memory_order_acquire) != Robust::forks()) return nullptr;
+    if (kept_in_.load(std::memory_order_acquire) != this_copy()) return nullptr;
     return kept_.exchange(nullptr, std::memory_order_acq_rel);
   }
 
   void keep() noexcept {
-    if (kept_after_.load(std::memory_order_acquire) != Robust::forks()) {
+    if (kept_in_.load(std::memory_order_acquire) != this_copy()) {
       // What is there was the parent's, and is let be: the address is of no use to anybody here. Or another thread has just
       // put its own there. Before the store: who sees that finds nothing older.
       if (std::byte* const older = kept_.exchange(nullptr, std::memory_order_acq_rel); older != nullptr) {
         const auto unmapped = Mapping<>::adopt(older, piece);
       }
-      kept_after_.store(Robust::forks(), std::memory_order_release);
+      kept_in_.store(this_copy(), std::memory_order_release);
     }
     std::byte* none = nullptr;
     if (kept_.compare_exchange_strong(none, mapping_.data(), std::memory_order_acq_rel, std::memory_order_relaxed)) {
@@ -84,10 +92,10 @@ class ChildMemory {
   }
 
   inline static std::atomic<std::byte*> kept_{nullptr};
-  inline static std::atomic<std::uint32_t> kept_after_{0};  // so many forks
+  inline static std::atomic<std::uint64_t> kept_in_{0};
 
   Mapping<> mapping_;
-  std::uint32_t made_after_ = 0;  // so many forks and one; 0: it is not kept
+  std::uint64_t made_in_ = 0;  // 0: it is not kept
   bool free_ = false;
 };
 
