@@ -33,8 +33,9 @@ namespace trine {
 /// released. task_done() and join(): a consumer says when it has finished with an item, join() waits for all that were put.
 /// Waiters are served in the order in which the system wakes them; a running caller may come before a woken one.
 /// Lifetime: it may be destroyed when no call is in progress; items inside are destroyed with it.
-/// A queue without capacity allocates as it grows; one with capacity allocates in its constructor alone. Items are moved in
-/// and out with a lock held for a few instructions: their moves must not wait for anything, nor use the queue.
+/// A queue without capacity allocates as it grows; one with capacity allocates in its constructor alone. Items are copied, moved
+/// and compared with a lock held for a few instructions, on coroutines perhaps while another thread waits that touches them for
+/// the first time: so that must not wait for anything, be it a mutex, nor use the queue.
 template <class T, class Items, class B>
 class BasicQueue {
   using State = QueueState<Items, B>;

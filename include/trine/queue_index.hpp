@@ -35,13 +35,14 @@ struct QueueIndex {
   }
 
  private:
-  // How many there are, or what is said if the queue was shut down: then there is something to hear of. Relaxed: the same is
+  // How many there are, or what is said if the queue was shut down: then there is something to hear of. Acquire: the index of
+  // the puts is read after that of the gets, so if they are equal the queue was empty at that moment. Relaxed else: the same is
   // read again with the gate held before anything is done. A wrong answer costs one who looks on a moment. One who is about to
   // sleep has raised a flag before: what was published before a look at the flag that missed that, is seen here; whoever
   // publishes later wakes.
   template <class End>
   static std::uint32_t inside(const End& put_end, const End& get_end, std::uint32_t if_closed) noexcept {
-    const std::uint32_t got = get_end.index.load(std::memory_order_relaxed);
+    const std::uint32_t got = get_end.index.load(std::memory_order_acquire);
     const std::uint32_t put = put_end.index.load(std::memory_order_relaxed);
     return (put & closed) != 0 ? if_closed : distance(got, put);
   }

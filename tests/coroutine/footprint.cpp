@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -17,6 +18,7 @@
 namespace {
 std::atomic<std::size_t> allocations{0};
 std::atomic<std::size_t> released{0};
+thread_local bool out_of_memory = false;
 
 void release(void* made) noexcept {
   if (made != nullptr) released.fetch_add(1, std::memory_order_relaxed);
@@ -27,6 +29,7 @@ void release(void* made) noexcept {
 // Not inlined: g++ would warn that what one gave is given back by the other's free().
 [[gnu::noinline]] void* operator new(std::size_t size) {
   allocations.fetch_add(1, std::memory_order_relaxed);
+  if (out_of_memory) throw std::bad_alloc();
   if (void* const made = std::malloc(size)) return made;
   throw std::bad_alloc();
 }
@@ -131,6 +134,31 @@ TEST(Footprint, TheMemoryOfTasksIsUsedAgain) {
     }
   }).join();
   EXPECT_EQ(allocations.load() - allocated, released.load() - given_back);
+}
+
+// A wait that can be called off needs memory for that: without it does not begin, and leaves things as they were.
+TEST(Footprint, AWaitForWhichThereIsNoMemoryThrows) {
+  trine::SharedLock<B> lock;
+  int thrown = 0;
+  const auto write = [&]() -> Task<void, B> {
+    auto wait = lock.lock();  // tried: no reader gets in from here on
+    try {
+      out_of_memory = true;
+      co_await wait;
+    } catch (const std::bad_alloc&) {
+      ++thrown;
+    }
+    out_of_memory = false;
+  };
+  const auto body = [&]() -> Task<void, B> {
+    co_await lock.lock_shared();
+    co_await trine::with_timeout(write(), std::chrono::hours(1));
+    EXPECT_TRUE(lock.try_lock_shared());
+    lock.unlock_shared();
+    lock.unlock_shared();
+  };
+  trine::run(body());
+  EXPECT_EQ(thrown, 1);
 }
 
 }  // namespace

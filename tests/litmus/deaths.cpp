@@ -198,12 +198,12 @@ void sleep_on_the_dead() {
   const auto wait = [&] {
     std::uint32_t seen = owned.word.load(relaxed);
     while (trine::owner_word::owner_of(seen) != 0) {
-      if ((seen & sleepers) != 0 || owned.word.compare_exchange_strong(seen, seen | sleepers, relaxed)) {
-        sleep_while(owned.word, seen | sleepers);
-        seen = owned.word.load(relaxed);
-        model::check_that((seen & died) == 0 || (seen & sleepers) != 0);
-        if ((seen & died) != 0) Os::wake(owned.word, 1);
-      }
+      const auto sleep = mortal_model::mark(owned.word, seen, sleepers, relaxed, trine::everyone);
+      if (!sleep.needless()) sleep_while(owned.word, sleep.value);
+      seen = owned.word.load(relaxed);
+      if (sleep.needless()) continue;
+      model::check_that((seen & died) == 0 || (seen & sleepers) != 0);
+      if ((seen & died) != 0) Os::wake(owned.word, 1);
     }
   };
   mortal_model::thread other(wait);

@@ -98,6 +98,8 @@ class Waiting : public Remembering, private Ready {
   static bool start_tidily(W& self, Resumer* resumer);
   template <class W>
   static bool go_on_starting(W& self);
+  template <class W>
+  static void arm_or_give_up(W& self);
 
   Waiting() noexcept;
   ~Waiting();
@@ -221,6 +223,20 @@ inline Waiting::Waiting() noexcept : Ready(step) {}
   limit_->arm(scheduler(), cancellable ? root_->cancel() : std::stop_token());
 }
 
+// Before it is in the table. Without memory for what may end it early, or a thread to keep the time, it does not begin.
+template <class W>
+[[gnu::noinline, gnu::cold]] void Waiting::arm_or_give_up(W& self) {
+  Waiting& wait = self;
+  try {
+    wait.arm();
+  } catch (...) {
+    wait.limit_.reset();
+    wait.is_no_more(suspended);
+    self.give_all_up();
+    throw;
+  }
+}
+
 template <class W>
 [[gnu::always_inline]] inline bool Waiting::start_as(W& self, std::coroutine_handle<> coroutine, Resumer* resumer) {
   Waiting& wait = self;
@@ -251,7 +267,7 @@ template <class W>
     wait.resumer_ = resumer;
     wait.becomes(by_resumer);
   }
-  wait.arm();
+  arm_or_give_up(self);
   if (wait.is(tries_once)) return wait.give_way();
   return self.rouse() ? wait.over_at_once() : go_on_starting(self);
 }
