@@ -97,7 +97,7 @@ struct Blocking {
   /// again. Others may have gone to sleep by a mark that was lost: up to `woken` of them are woken at once. They need not be if
   /// the caller goes on until it has taken the word with the mark, or sleeps.
   static Sleep<Word> mark(Word& word, std::uint32_t seen, std::uint32_t sleepers, std::memory_order order,
-                          std::uint32_t woken = 0) {
+                          std::uint32_t woken) {
     const std::uint32_t marked = seen | sleepers;
     if (seen == marked) return {&word, marked};  // whoever set it sees to it
     if (!word.compare_exchange_strong(seen, marked, order, std::memory_order_relaxed)) return {};

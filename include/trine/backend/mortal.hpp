@@ -19,8 +19,6 @@ namespace trine {
 /// word, so there is no moment at which something is taken and nobody knows by whom; `Os` marks the words of the dead.
 template <class Os>
 struct Mortal : Blocking<Os> {
-  using Blocking<Os>::exchange_as_owner;
-  using Blocking<Os>::mark;
   using Word = typename Os::Word;
   static constexpr bool mortal = true;
 
@@ -49,7 +47,7 @@ struct Mortal : Blocking<Os> {
     Os::unlink(self, owned);
     // Release: pairs with the acquire of the next claim; what the owner did is visible to the next owner.
     std::uint32_t held = me;
-    if (!exchange_as_owner(owned.word, held, 0)) [[unlikely]] {
+    if (!Mortal::exchange_as_owner(owned.word, held, 0)) [[unlikely]] {
       if ((held & sleepers) != 0) {
         Os::clear_and_wake(owned.word, count);
       } else {
@@ -158,7 +156,7 @@ struct Mortal : Blocking<Os> {
         for (;;) {
           const std::uint32_t seen = owned.word.load(std::memory_order_seq_cst);
           if (owner_word::owner_of(seen) == 0) break;
-          const auto sleep = mark(owned.word, seen, watched, std::memory_order_seq_cst, everyone);
+          const auto sleep = Mortal::mark(owned.word, seen, watched, std::memory_order_seq_cst, everyone);
           if (!sleep.needless()) return sleep;
         }
       }
