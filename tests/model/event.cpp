@@ -5,25 +5,13 @@
 #include <optional>
 #include <stop_token>
 
+#include <support/event_bodies.hpp>
 #include <support/model.hpp>
 #include <trine/event.hpp>
 
 namespace {
 
 using namespace checking;
-
-template <class B>
-void set_publishes() {
-  trine::Event<B> event;
-  Cell<int> data;
-  Thread setter([&] {
-    data.set(1);
-    event.set();
-  });
-  event.wait();
-  model::check_that(data.get() == 1);
-  setter.join();
-}
 
 template <class B>
 void is_set_publishes() {
@@ -186,7 +174,7 @@ void destroyed_by_the_waiter() {
   setter.join();
 }
 
-TEST(ModelEvent, SetPublishes) { prove_two(set_publishes<model>); }
+TEST(ModelEvent, SetPublishes) { prove_two(an_event_lets_one_go<model>); }
 TEST(ModelEvent, IsSetPublishes) { prove_two(is_set_publishes<model>); }
 TEST(ModelEvent, SetAgainPublishes) { prove_two(set_again_publishes<model>); }
 TEST(ModelEvent, Pulse) { prove_two(pulse<model>); }
@@ -206,19 +194,19 @@ constexpr std::string_view here = "/event.hpp";
 
 TEST(ModelEventMutant, SetWithoutRelease) {
   caught_two({.file = here, .function = "::set(", .op = Op::compare_exchange, .order = release, .weakened = relaxed},
-             set_publishes<mutated>, "data race");
+             an_event_lets_one_go<mutated>, "data race");
 }
 TEST(ModelEventMutant, AttemptWithoutAcquire) {
   caught_two({.file = here, .function = "::attempt(", .op = Op::load, .order = acquire, .weakened = relaxed},
-             set_publishes<mutated>, "data race");
+             an_event_lets_one_go<mutated>, "data race");
 }
 TEST(ModelEventMutant, AnnounceLoadsWithoutAcquire) {
   caught_two({.file = here, .function = "::announce(", .op = Op::load, .order = acquire, .weakened = relaxed},
-             set_publishes<mutated>, "data race");
+             an_event_lets_one_go<mutated>, "data race");
 }
 TEST(ModelEventMutant, AnnounceMarksWithoutAcquire) {
   caught_two({.file = here, .function = "::announce(", .op = Op::compare_exchange, .order = acquire, .weakened = relaxed},
-             set_publishes<mutated>, "data race");
+             an_event_lets_one_go<mutated>, "data race");
 }
 TEST(ModelEventMutant, IsSetWithoutAcquire) {
   caught_two({.file = here, .function = "::is_set(", .op = Op::load, .order = acquire, .weakened = relaxed},
@@ -230,10 +218,10 @@ TEST(ModelEventMutant, ClearWithoutAcquire) {
 }
 TEST(ModelEventMutant, MarkForgotten) {
   caught_two({.file = here, .function = "::announce(", .op = Op::compare_exchange, .written = without<2>, .unmarked = 2},
-             set_publishes<mutated>, "deadlock");
+             an_event_lets_one_go<mutated>, "deadlock");
 }
 TEST(ModelEventMutant, WakeDropped) {
-  caught_two({.file = here, .function = "::set(", .op = Op::wake, .woken = nobody}, set_publishes<mutated>, "deadlock");
+  caught_two({.file = here, .function = "::set(", .op = Op::wake, .woken = nobody}, an_event_lets_one_go<mutated>, "deadlock");
 }
 TEST(ModelEventMutant, WakesOneOnly) {
   caught_three({.file = here, .function = "::set(", .op = Op::wake, .woken = one_only}, set_for_two<mutated>, "deadlock");

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 
+#include <support/event_bodies.hpp>
 #include <support/sole_word.hpp>
 #include <trine/event.hpp>
 #include <trine/lock.hpp>
@@ -218,15 +219,7 @@ void a_lock_is_handed_on() {
 template <class W>
 void an_event_lets_go() {
   const typename W::World world;
-  trine::Event<W> event;
-  Cell<int> data;
-  Thread setter([&] {
-    data.set(1);
-    event.set();
-  });
-  event.wait();
-  model::check_that(data.get() == 1);
-  setter.join();
+  an_event_lets_one_go<W>();
 }
 
 TEST(SoleWord, TwoCount) { prove_two(two_count<B>); }

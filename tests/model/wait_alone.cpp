@@ -4,6 +4,7 @@
 // the sole thread tries for those whom it wakes in a row that nobody interrupts.
 #include <gtest/gtest.h>
 
+#include <support/event_bodies.hpp>
 #include <support/sole_word.hpp>
 #include <support/wait_table.hpp>
 #include <trine/event.hpp>
@@ -18,34 +19,13 @@ using World = Modelled<trine::modelling::ModelledSleep>::World;
 
 void an_event_lets_go() {
   const World world;
-  trine::Event<B> event;
-  Cell<int> data;
-  Thread setter([&] {
-    data.set(1);
-    event.set();
-  });
-  event.wait();
-  model::check_that(data.get() == 1);
-  setter.join();
+  an_event_lets_one_go<B>();
 }
 
 // The setter may be the sole thread, or one of those who wait, and the ring of two.
 void an_event_lets_two_go() {
   const World world;
-  trine::Event<B> event;
-  Cell<int> data;
-  const auto wait = [&] {
-    event.wait();
-    model::check_that(data.get() == 1);
-  };
-  Thread other(wait);
-  Thread setter([&] {
-    data.set(1);
-    event.set();
-  });
-  wait();
-  other.join();
-  setter.join();
+  an_event_lets_all_go<B>();
 }
 
 void one_permit_serves_one() {
