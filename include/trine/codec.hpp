@@ -27,6 +27,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -47,9 +48,8 @@ class CodecOutput : public cereal::OutputArchive<CodecOutput, cereal::AllowEmpty
   explicit CodecOutput(std::vector<std::byte>& bytes) : OutputArchive(this), bytes_(bytes) {}
 
   void write(const void* data, std::size_t size) {
-    const std::size_t before = bytes_.size();
-    bytes_.resize(before + size);
-    if (size != 0) std::memcpy(bytes_.data() + before, data, size);
+    const auto* const begin = static_cast<const std::byte*>(data);
+    if (size != 0) bytes_.insert(bytes_.end(), begin, begin + size);
   }
 
   /// A container of so many elements follows.
@@ -133,7 +133,7 @@ template <class T>
 struct Codec {
   static std::vector<std::byte> encode(const T& value) {
     std::vector<std::byte> bytes;
-    bytes.reserve(256);  // most are small, and come in pieces
+    bytes.reserve(512);  // most are small, and come in pieces
     if constexpr (std::is_trivially_copyable_v<T>) {
       bytes.resize(sizeof(T));
       std::memcpy(bytes.data(), &value, sizeof(T));
@@ -159,6 +159,28 @@ struct Codec {
       input.require_end();
       return value;
     }
+  }
+};
+
+/// Text is its characters: there is nothing in it that an archive would have to find, and to make one takes longer than to copy it.
+template <class Char, class Traits, class Allocator>
+struct Codec<std::basic_string<Char, Traits, Allocator>> {
+  using Text = std::basic_string<Char, Traits, Allocator>;
+
+  static std::vector<std::byte> encode(const Text& text) {
+    const std::span<const std::byte> all = std::as_bytes(std::span(text.data(), text.size()));
+    std::vector<std::byte> bytes;
+    bytes.reserve(all.size() + 16);  // what a message adds
+    bytes.insert(bytes.end(), all.begin(), all.end());
+    return bytes;
+  }
+
+  /// Throws Error if a character is cut off.
+  static Text decode(std::span<const std::byte> bytes) {
+    if (bytes.size() % sizeof(Char) != 0) throw Error("trine: an item is damaged: it ends inside of a character");
+    Text text(bytes.size() / sizeof(Char), Char());
+    if (!bytes.empty()) std::memcpy(text.data(), bytes.data(), bytes.size());
+    return text;
   }
 };
 

@@ -9,6 +9,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <span>
 #include <string>
 #include <support/children.hpp>
 #include <support/leaks.hpp>
@@ -128,6 +130,36 @@ TEST_F(Messages, OfWhatOnlyMoves) {
   child.join();
   auto doubled = pool.apply([](const std::unique_ptr<int>& n) { return std::make_unique<int>(*n * 2); }, std::make_unique<int>(4));
   EXPECT_EQ(*doubled, 8);
+}
+
+std::string numbered(std::size_t length) {
+  std::string text;
+  for (std::size_t i = 0; i < length; ++i) text += static_cast<char>('!' + i % 89);
+  return text;
+}
+
+// Around the sizes of a block and of what is kept in the operation.
+template <class Queue>
+void brings_texts_of_every_length() {
+  Queue queue;
+  for (std::size_t length = 0; length < 600; ++length) {
+    queue.put(numbered(length));
+    ASSERT_EQ(queue.get(), numbered(length)) << length;
+  }
+  for (std::size_t length = 0; length < 600; length += 7) queue.put(numbered(length));
+  std::set<std::string> all;
+  for (std::string& each : queue.get_many(1000)) all.insert(std::move(each));
+  for (std::size_t length = 0; length < 600; length += 7) EXPECT_TRUE(all.contains(numbered(length))) << length;
+}
+
+TEST_F(Messages, OfTextsOfEveryLength) {
+  brings_texts_of_every_length<Queue<std::string, P>>();
+  brings_texts_of_every_length<LifoQueue<std::string, P>>();
+  brings_texts_of_every_length<PriorityQueue<std::string, P>>();
+  const std::u16string wide = u"\u00fcber \u4f60\u597d";
+  const auto bytes = Codec<std::u16string>::encode(wide);
+  EXPECT_EQ(Codec<std::u16string>::decode(bytes), wide);
+  EXPECT_THROW(Codec<std::u16string>::decode(std::span(bytes).first(bytes.size() - 1)), Error);
 }
 
 struct Nothing {

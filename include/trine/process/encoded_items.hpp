@@ -18,6 +18,7 @@
 #include <trine/process/heap_items.hpp>
 #include <trine/process/items.hpp>
 #include <trine/process/message.hpp>
+#include <trine/process/message_bytes.hpp>
 #include <trine/process/places.hpp>
 #include <trine/queue_items.hpp>
 
@@ -62,19 +63,18 @@ class BlockPool {
         next_[last].write() = block;
       }
       last = block;
-      std::memcpy(blocks_[block].write().data(), bytes.data() + done,
-                  std::min<std::size_t>(block_size, bytes.size() - done));
+      copy(blocks_[block].write().data(), bytes.data() + done, bytes.size() - done);
     }
     return chain;
   }
 
-  [[nodiscard]] std::vector<std::byte> get(Chain chain) {
+  [[nodiscard]] MessageBytes get(Chain chain) {
     check(chain);
-    std::vector<std::byte> bytes(chain.size);
+    MessageBytes bytes(chain.size);
+    const std::span<std::byte> all = bytes.all();
     std::uint32_t block = chain.first;
-    for (std::size_t done = 0; done < bytes.size(); done += block_size, block = next(block)) {
-      std::memcpy(bytes.data() + done, blocks_[block % count_].read().data(),
-                  std::min<std::size_t>(block_size, bytes.size() - done));
+    for (std::size_t done = 0; done < all.size(); done += block_size, block = next(block)) {
+      copy(all.data() + done, blocks_[within(block)].read().data(), all.size() - done);
     }
     return bytes;
   }
@@ -85,8 +85,8 @@ class BlockPool {
     if (count == 0) return;
     std::uint32_t last = chain.first;
     for (std::uint32_t left = count; left > 1; --left) last = next(last);
-    next_[last % count_].write() = first_free_;
-    first_free_ = chain.first % count_;
+    next_[within(last)].write() = first_free_;
+    first_free_ = within(chain.first);
     free_ += count;
   }
 
@@ -97,7 +97,7 @@ class BlockPool {
     use([&](Chain chain) {
       check(chain);
       std::uint32_t block = chain.first;
-      for (std::uint32_t left = needed(chain.size); left > 0; --left, block = next(block)) used[block % count_] = true;
+      for (std::uint32_t left = needed(chain.size); left > 0; --left, block = next(block)) used[within(block)] = true;
     });
     free_ = 0;
     fresh_ = count_;
@@ -117,7 +117,18 @@ class BlockPool {
   static std::uint32_t needed(std::size_t bytes) noexcept {
     return static_cast<std::uint32_t>((bytes + block_size - 1) / block_size);
   }
-  std::uint32_t next(std::uint32_t block) { return next_[block % count_].read(); }
+  // A block's number comes from shared memory: one that is damaged is taken for the first block. (A division takes longer.)
+  [[nodiscard]] std::uint32_t within(std::uint32_t block) const noexcept { return block < count_ ? block : 0; }
+  std::uint32_t next(std::uint32_t block) { return next_[within(block)].read(); }
+
+  // A block, or less if that is all that is left. What is known to be a block is copied without a call.
+  static void copy(std::byte* to, const std::byte* from, std::size_t left) noexcept {
+    if (left >= block_size) {
+      std::memcpy(to, from, block_size);
+    } else {
+      std::memcpy(to, from, left);
+    }
+  }
 
   // What is read from shared memory is not trusted with memory of one's own.
   void check(Chain chain) const {
@@ -125,16 +136,16 @@ class BlockPool {
   }
 
   std::uint32_t take_block() {
-    if (free_ == 0) return fresh_++ % count_;
-    const std::uint32_t block = first_free_ % count_;
+    if (free_ == 0) return within(fresh_++);
+    const std::uint32_t block = within(first_free_);
     first_free_ = next(block);
     --free_;
     return block;
   }
 
   void give_block(std::uint32_t block) {
-    next_[block % count_].write() = first_free_;
-    first_free_ = block % count_;
+    next_[within(block)].write() = first_free_;
+    first_free_ = block;
     ++free_;
   }
 
@@ -152,7 +163,7 @@ template <class T, class Order, class B>
 class EncodedItems : public Order {
  public:
   using value_type = T;
-  using Taken = std::vector<std::byte>;
+  using Taken = MessageBytes;
   using typename Order::Cursor;
   using Chain = typename BlockPool<B>::Chain;
   static constexpr bool one_gate = true;
@@ -199,7 +210,7 @@ class EncodedItems : public Order {
     });
   }
 
-  static T finish(std::vector<std::byte>&& bytes) { return Message<T>::decode(bytes); }
+  static T finish(MessageBytes&& bytes) { return Message<T>::decode(bytes.all()); }
 
   void mend(std::uint32_t put, std::uint32_t got) {
     if constexpr (requires { Order::mend(put, got); }) Order::mend(put, got);
@@ -209,7 +220,7 @@ class EncodedItems : public Order {
   /// For a heap of chains.
   template <class Less>
   bool chain_less(const Chain& left, const Chain& right) {
-    return Less()(Message<T>::decode(pool_.get(left)), Message<T>::decode(pool_.get(right)));
+    return Less()(Message<T>::decode(pool_.get(left).all()), Message<T>::decode(pool_.get(right).all()));
   }
 
  private:
