@@ -6,10 +6,7 @@
 #include <cstdio>
 #include <exception>
 #include <functional>
-#include <list>
-#include <optional>
 #include <stop_token>
-#include <system_error>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -17,22 +14,16 @@
 #include <trine/backend.hpp>
 #include <trine/backend/threads.hpp>
 #include <trine/child_group.hpp>
-#include <trine/event.hpp>
-#include <trine/task.hpp>
+#include <trine/joined_workers.hpp>
+#include <trine/task_count.hpp>
 #include <trine/until.hpp>
 
 namespace trine {
 
-/// Where the functions of a group run, where the backend lets one say.
-struct AnyWorkplace {
-  template <class W, class Carried>
-  void begin(std::optional<W>& worker, Carried&& carried) const {
-    worker.emplace(std::forward<Carried>(carried));
-  }
-};
+/// Where the functions of a group run: where the backend says, or each by a worker of its own.
 template <class B>
 struct WorkplaceOf {
-  using type = AnyWorkplace;
+  using type = JoinedWorkers<B>;
 };
 template <class B>
   requires requires { typename B::Workplace; }
@@ -79,11 +70,15 @@ class TaskGroup {
   /// Starts `function(arguments...)`. Throws std::system_error, and starts nothing, if the system has no more to give.
   template <class F, class... A>
   void spawn(F&& function, A&&... arguments) {
-    Workers started(1);
     using Arguments = std::tuple<std::unwrap_ref_decay_t<A>...>;
-    Task<void, B> work = perform(std::decay_t<F>(std::forward<F>(function)), Arguments(std::forward<A>(arguments)...));
-    Carried carried{carry_out(Place(*this, started.begin()), std::move(work))};
-    join_all(start(std::move(started), std::move(carried)));
+    Call<std::decay_t<F>, Arguments> call{std::forward<F>(function), Arguments(std::forward<A>(arguments)...)};
+    running_.begin();
+    try {
+      where_.begin(std::move(call), Teller(*this));
+    } catch (...) {
+      running_.end();
+      throw;
+    }
   }
 
   /// Waits until no function runs: true, or false when it gave up. Throws the first exception that left one, once.
@@ -98,94 +93,29 @@ class TaskGroup {
   void request_stop() noexcept { stop_.request_stop(); }
 
   /// How many functions run at this moment.
-  [[nodiscard]] std::size_t running() {
-    gate_.lock();
-    const std::size_t running = running_;
-    gate_.unlock();
-    return running;
-  }
+  [[nodiscard]] std::size_t running() const noexcept { return running_.count(); }
 
  private:
-  struct Started {
-    std::optional<typename B::Worker> worker;  // which need not be movable
-    bool started = false;
-  };
-  using Workers = std::list<Started>;
-
-  /// A function on its way, for a worker to carry out: it is called, or, where workers are tasks, the task is begun.
-  struct Carried {
-    Task<void, B> task;
-    void operator()() { std::move(task).run(); }
-  };
-
-  // A function and its arguments live until it has ended, and no longer.
+  /// A function and its arguments, which live until it has ended, and no longer.
   template <class F, class Arguments>
-  static Task<void, B> perform(F function, Arguments arguments) {
-    if constexpr (task::Lazy<decltype(std::apply(function, std::move(arguments)))>) {
-      co_await std::apply(function, std::move(arguments));
-    } else {
-      std::apply(function, std::move(arguments));
-      co_return;
-    }
-  }
+  struct Call {
+    F function;
+    Arguments arguments;
+    decltype(auto) operator()() { return std::apply(function, std::move(arguments)); }
+  };
 
-  /// Where a worker stands among those that run. It leaves at its end, or when its task is destroyed before that.
-  class Place {
+  /// What the worker of a function tells the group.
+  class Teller {
    public:
-    Place(TaskGroup& group, typename Workers::iterator self) noexcept : group_(&group), self_(self) {}
-    Place(Place&& other) noexcept : group_(std::exchange(other.group_, nullptr)), self_(other.self_) {}
-    Place& operator=(Place&&) = delete;
-    ~Place() {
-      if (group_ != nullptr && self_->started) leave(nullptr);
-    }
+    explicit Teller(TaskGroup& group) noexcept : group_(&group) {}
 
-    void leave(std::exception_ptr failure) { std::exchange(group_, nullptr)->finish(self_, std::move(failure)); }
+    void failed(std::exception_ptr failure) { group_->fail_with(std::move(failure)); }
+    /// That it has ended, or was destroyed before that. The group may be gone at once, unless a worker is to be joined.
+    void ended() noexcept { group_->running_.end(); }
 
    private:
     TaskGroup* group_;
-    typename Workers::iterator self_;
   };
-
-  static Task<void, B> carry_out(Place place, Task<void, B> work) {
-    std::exception_ptr failure;
-    try {
-      co_await std::move(work);
-    } catch (...) {
-      failure = std::current_exception();
-    }
-    place.leave(std::move(failure));
-  }
-
-  /// Starts a worker, and returns those that have finished.
-  Workers start(Workers started, Carried carried) {
-    Workers finished;
-    gate_.lock();
-    try {
-      where_.begin(started.front().worker, std::move(carried));
-    } catch (const std::system_error& e) {
-      gate_.unlock();
-      throw std::system_error(e.code(), "trine: TaskGroup::spawn: a worker could not be started");
-    } catch (...) {
-      gate_.unlock();
-      throw;
-    }
-    started.front().started = true;
-    workers_.splice(workers_.end(), started);
-    finished.swap(finished_);
-    if (running_++ == 0) idle_.clear();
-    gate_.unlock();
-    return finished;
-  }
-
-  // The gate is held to the end: who joins takes it too, and so finds this function out of the group. A worker can't join
-  // itself: the next spawn() or join() does.
-  void finish(typename Workers::iterator self, std::exception_ptr failure) {
-    if (failure) fail_with(std::move(failure));
-    gate_.lock();
-    finished_.splice(finished_.end(), workers_, self);
-    if (--running_ == 0) idle_.set();
-    gate_.unlock();
-  }
 
   // The failure is kept before the others hear of it, so that what they throw because of it does not come first.
   void fail_with(std::exception_ptr failure) {
@@ -195,40 +125,32 @@ class TaskGroup {
     stop_.request_stop();
   }
 
-  static void join_all(Workers workers) {
-    for (Started& each : workers) each.worker->join();
-  }
-
   void collect() {
-    Workers finished;
+    where_.join();
     gate_.lock();
-    finished.swap(finished_);
     std::exception_ptr failure = std::exchange(failure_, nullptr);
     gate_.unlock();
-    join_all(std::move(finished));
     if (failure) std::rethrow_exception(failure);
   }
 
   [[no_unique_address]] typename WorkplaceOf<B>::type where_;
+  TaskCount<B> running_;
   typename B::ShortLock gate_;
-  Event<B> idle_{true};
   std::stop_source stop_;
-  // The following with the gate held alone.
-  std::size_t running_ = 0;
-  std::exception_ptr failure_;
-  Workers workers_;   // that run
-  Workers finished_;  // that are to be joined
+  std::exception_ptr failure_;  // with the gate held alone
 };
 
 template <class B>
-class TaskGroup<B>::JoinOperation : public Event<B>::WaitOperation {
+class TaskGroup<B>::JoinOperation : public TaskCount<B>::NoneOperation {
+  using None = typename TaskCount<B>::NoneOperation;
+
  public:
-  explicit JoinOperation(TaskGroup& group) noexcept : Event<B>::WaitOperation(group.idle_.wait_op()), group_(&group) {}
+  explicit JoinOperation(TaskGroup& group) noexcept : None(group.running_.none_op()), group_(&group) {}
 
   bool result() {
-    const bool idle = Event<B>::WaitOperation::result();
-    if (idle) group_->collect();
-    return idle;
+    const bool none = None::result();
+    if (none) group_->collect();
+    return none;
   }
 
  private:

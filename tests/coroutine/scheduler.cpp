@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <stop_token>
@@ -315,6 +316,28 @@ TEST(Scheduler, PostsFunctionsFromAnyThread) {
   }
 }
 
+// Whoever was alone with a scheduler is that no more: it was spawned on by one thread and is run by another, which sleeps.
+TEST(Scheduler, ThoseWhoSpawnWakeAThreadThatCameLater) {
+  for (int round = 0; round < 50; ++round) {
+    Scheduler scheduler;
+    std::atomic<int> ran{0};
+    Event<B> over;
+    const auto count = [&]() -> Task<void, B> {
+      ++ran;
+      co_return;
+    };
+    const auto keeper = [&]() -> Task<void, B> { co_await over.wait(); };
+    scheduler.spawn(keeper());
+    std::jthread running([&] { scheduler.run(); });
+    for (int i = 1; i <= 5; ++i) {
+      for (int looks = 0; looks < 50 * (round % 10); ++looks) std::this_thread::yield();  // it may sleep, or not
+      scheduler.spawn(count());
+      EXPECT_TRUE(trine_test::eventually([&] { return ran == i; })) << "nobody woke the scheduler";
+    }
+    over.set();
+  }
+}
+
 TEST(Scheduler, WhatASpawnedTaskThrowsComesOutOfRunOnce) {
   Scheduler scheduler;
   std::vector<int> order;
@@ -460,6 +483,93 @@ TEST(GroupOnAScheduler, TheFirstFailureStopsTheSiblings) {
   EXPECT_EQ(stopped, 3);
   const auto join = [&]() -> Task<void, B> { co_await group.join(); };
   EXPECT_THROW(trine::run(join()), std::out_of_range);
+}
+
+// Who joins, on another scheduler, frees the group while the thread that ran the last function is on its way out of it.
+TEST(GroupOnAScheduler, MayGoAsSoonAsAnotherHasJoined) {
+  for (const unsigned threads : {1U, 3U}) {
+    Scheduler scheduler(threads);
+    Event<B> over;
+    const auto keeper = [&]() -> Task<void, B> { co_await over.wait(); };
+    scheduler.spawn(keeper());
+    std::jthread running([&] { scheduler.run(); });
+    const auto member = [&](int n) -> Task<void, B> {
+      if (n % 2 == 0) co_await scheduler.hop();
+    };
+    const auto body = [&]() -> Task<void, B> {
+      for (int round = 0; round < 300; ++round) {
+        auto group = std::make_unique<trine::TaskGroup<B>>(scheduler);
+        for (int n = 0; n < 1 + round % 3; ++n) group->spawn(std::ref(member), n + round);
+        const bool joined = co_await group->join();
+        EXPECT_TRUE(joined);
+        group.reset();
+      }
+    };
+    trine::run(body());
+    over.set();
+  }
+}
+
+// When a failure is told the function is gone, with what it held.
+TEST(GroupOnAScheduler, AFunctionIsGoneBeforeItsFailureIsTold) {
+  Scheduler scheduler;
+  trine::TaskGroup<B> group(scheduler);
+  const auto held = std::make_shared<int>(0);
+  long owners = 0;
+  const std::stop_callback told(group.stop_token(), [&] { owners = held.use_count(); });
+  group.spawn([mine = held](std::shared_ptr<int> argument) -> Task<void, B> {
+    co_await Scheduler::current()->hop();
+    if (argument == mine) throw std::out_of_range("member");
+  }, held);
+  EXPECT_EQ(held.use_count(), 3);
+  scheduler.run();
+  EXPECT_EQ(owners, 1);
+  const auto join = [&]() -> Task<void, B> { co_await group.join(); };
+  EXPECT_THROW(trine::run(join()), std::out_of_range);
+}
+
+TEST(GroupOnAScheduler, FunctionsMayReturnTasksThatBlock) {
+  int ran = 0;
+  const auto body = [&]() -> Task<void, B> {
+    trine::TaskGroup<B> group;
+    group.spawn([&]() -> Task<int, trine::threads> { co_return ++ran; });
+    group.spawn([&]() -> Task<void, trine::threads> {
+      throw std::out_of_range("member");
+      co_return;
+    });
+    bool threw = false;
+    try {
+      co_await group.join();
+    } catch (const std::out_of_range&) {
+      threw = true;
+    }
+    EXPECT_TRUE(threw);
+  };
+  trine::run(body());
+  EXPECT_EQ(ran, 1);
+}
+
+// Functions that wait, that stand in line, and that were not called yet; they are gone with the scheduler, and then nobody runs.
+TEST(GroupOnAScheduler, OutlivesIt) {
+  std::optional<Scheduler> scheduler(std::in_place);
+  trine::TaskGroup<B> group(*scheduler);
+  Event<B> never;
+  const auto held = std::make_shared<int>(0);
+  const auto waits = [&](std::shared_ptr<int> /*mine*/) -> Task<void, B> { co_await never.wait(); };
+  const auto hops = [&](std::shared_ptr<int> /*mine*/) -> Task<void, B> {
+    scheduler->stop();
+    co_await scheduler->hop();
+  };
+  group.spawn(std::ref(waits), held);
+  group.spawn(std::ref(hops), held);
+  scheduler->run();
+  group.spawn([mine = held] { ADD_FAILURE() << "there is no scheduler"; });
+  EXPECT_EQ(group.running(), 3U);
+  scheduler.reset();
+  EXPECT_EQ(group.running(), 0U);
+  EXPECT_EQ(held.use_count(), 1);
+  const auto join = [&]() -> Task<bool, B> { co_return co_await group.join(); };
+  EXPECT_TRUE(trine::run(join()));
 }
 
 TEST(GroupOnAScheduler, WithoutOneThereMustBeOneThatRuns) {

@@ -63,6 +63,26 @@ TEST_P(SchedulerThreads, WhatABlockedThreadSpawnedIsRunByOthers) {
   EXPECT_EQ(left, 0);
 }
 
+// By those too that have run nothing yet, of which some sleep when there is something for the first time, and some do not.
+TEST_P(SchedulerThreads, WhatIsSpawnedIsRunByThoseThatHaveRunNothing) {
+  for (const auto time : {0us, 20us, 200us, 2000us, 10000us}) {
+    Scheduler scheduler(GetParam());
+    Blocker blocker;
+    const auto member = [&]() -> Task<void, B> {
+      blocker.let_go();
+      co_return;
+    };
+    const auto parent = [&]() -> Task<void, B> {
+      const auto began = std::chrono::steady_clock::now();
+      while (std::chrono::steady_clock::now() - began < time) std::this_thread::yield();
+      scheduler.spawn(member());
+      blocker.block();
+      co_return;
+    };
+    scheduler.run(parent());
+  }
+}
+
 TEST_P(SchedulerThreads, WhatABlockedThreadWokeIsRunByOthers) {
   Scheduler scheduler(GetParam());
   std::vector<Blocker> blockers(GetParam() - 1);

@@ -22,6 +22,7 @@
 #include <trine/coroutine/scheduler.hpp>
 #include <trine/coroutine/task.hpp>
 #include <trine/coroutine/words.hpp>
+#include <trine/coroutine/workplace.hpp>
 #include <trine/os/futex.hpp>
 
 namespace trine {
@@ -78,26 +79,8 @@ struct coroutines : coroutine::CoroutineWords<coroutine::Words, coroutine::SoleF
     return child.take();
   }
 
-  /// What a TaskGroup starts: a task.
-  class Worker {
-   public:
-    /// `carried` has a task.
-    template <class Carried>
-    Worker(Scheduler& scheduler, Carried carried) {
-      scheduler.spawn(std::move(carried.task), &gone_);
-    }
-    Worker(const Worker&) = delete;
-    Worker& operator=(const Worker&) = delete;
-
-    /// Blocks the thread, as a ShortLock does: the task has said that it has ended, and leaves what it said that with.
-    void join() const noexcept {
-      // Acquire: pairs with the release when the task is gone.
-      while (!gone_.load(std::memory_order_acquire)) std::this_thread::yield();
-    }
-
-   private:
-    std::atomic<bool> gone_{false};
-  };
+  /// Where the functions of a TaskGroup run: on a scheduler, or on that of whoever spawns.
+  using Workplace = coroutine::Workplace;
 
   /// Runs a task which is destroyed where it waits, or when it next would, as soon as the token is stopped; nothing then. For a
   /// task that returns nothing, what it returned is a std::monostate.
@@ -121,24 +104,6 @@ struct coroutines : coroutine::CoroutineWords<coroutine::Words, coroutine::SoleF
     const coroutine::Root* const root = coroutine::here().root;
     return root != nullptr && root->cancel() == stop;
   }
-
-  /// Where the tasks of a TaskGroup run: on a scheduler, or on that of whoever spawns.
-  class Workplace {
-   public:
-    Workplace() = default;
-    explicit Workplace(Scheduler& scheduler) noexcept : scheduler_(&scheduler) {}
-
-    /// Throws std::logic_error if there is no scheduler.
-    template <class Carried>
-    void begin(std::optional<Worker>& worker, Carried carried) const {
-      Scheduler* const scheduler = scheduler_ != nullptr ? scheduler_ : Scheduler::current();
-      if (scheduler == nullptr) throw std::logic_error("trine: TaskGroup::spawn: no Scheduler runs on the calling thread");
-      worker.emplace(*scheduler, std::move(carried));
-    }
-
-   private:
-    Scheduler* scheduler_ = nullptr;
-  };
 
  private:
   // Waited for by a parent that was cancelled as well: the child refers to its frame.

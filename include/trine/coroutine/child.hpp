@@ -76,51 +76,42 @@ class Child final : public Root, private Ready {
 /// A task that nobody waits for: the scheduler has it in a list, and it destroys itself at its end.
 class Spawned : public Root, public Ready {
  public:
-  virtual ~Spawned() {
-    if (gone_ != nullptr) gone_->store(true, std::memory_order_release);
-  }
+  virtual ~Spawned() = default;
 
   static void* operator new(std::size_t size) { return Frames::take(size); }
   static void operator delete(void* spawned, std::size_t size) noexcept { Frames::give_back(spawned, size); }
-
-  /// Sets `gone` when this is destroyed.
-  void tell(std::atomic<bool>* gone) noexcept { gone_ = gone; }
 
   Spawned* after = nullptr;
   Spawned* before = nullptr;
 
  protected:
-  Spawned(Scheduler& scheduler, std::coroutine_handle<> coroutine) noexcept
-      : Ready(perform), scheduler_(scheduler), coroutine_(coroutine) {}
+  Spawned(Scheduler& scheduler, void (*first)(Ready&)) noexcept : Ready(first), scheduler_(scheduler) {}
 
   Scheduler& scheduler_;
 
  private:
-  static void perform(Ready& item) {
-    Spawned& self = static_cast<Spawned&>(item);
-    Here& at = here();
-    Root* const outer = std::exchange(at.root, &self);
-    drive(self.coroutine_);
-    at.root = outer;
-  }
-
   void cancelled() noexcept override {}
-
-  std::coroutine_handle<> coroutine_;
-  std::atomic<bool>* gone_ = nullptr;
 };
 
+/// Puts a task into its scheduler's list and at the end of its line.
+void begin_on(Scheduler& scheduler, Spawned& spawned) noexcept;
 /// Takes a spawned task that has ended, or is destroyed, out of its scheduler's list.
 void end_of(Scheduler& scheduler, Spawned& spawned, std::exception_ptr failure) noexcept;
 
 template <class T, class B>
 class Detached final : public Spawned {
  public:
-  Detached(Scheduler& scheduler, Task<T, B> task) : Detached(scheduler, std::move(task), std::coroutine_handle<>()) {}
+  Detached(Scheduler& scheduler, Task<T, B> task)
+      : Spawned(scheduler, perform), coroutine_(task.begin()), task_(std::move(task)) {}
 
  private:
-  Detached(Scheduler& scheduler, Task<T, B>&& task, std::coroutine_handle<> /*begun*/)
-      : Spawned(scheduler, task.begin()), task_(std::move(task)) {}
+  static void perform(Ready& item) {
+    Detached& self = static_cast<Detached&>(item);
+    Here& at = here();
+    Root* const outer = std::exchange(at.root, &self);
+    drive(self.coroutine_);
+    at.root = outer;
+  }
 
   void ended() noexcept override {
     std::exception_ptr failure;
@@ -134,6 +125,7 @@ class Detached final : public Spawned {
     end_of(scheduler, *this, std::move(failure));
   }
 
+  std::coroutine_handle<> coroutine_;
   Task<T, B> task_;
 };
 

@@ -68,13 +68,10 @@ class Scheduler {
     return main.take();
   }
 
-  /// Begins a task, at the end of the line. What it returns is ignored; an exception comes out of run(). `gone` is set when
-  /// the task and all that belongs to it is gone.
+  /// Begins a task, at the end of the line. What it returns is ignored; an exception comes out of run().
   template <class T, class B>
-  void spawn(Task<T, B> task, std::atomic<bool>* gone = nullptr) {
-    auto spawned = std::make_unique<coroutine::Detached<T, B>>(*this, std::move(task));
-    spawned->tell(gone);
-    begin(*spawned.release());
+  void spawn(Task<T, B> task) {
+    begin(*new coroutine::Detached<T, B>(*this, std::move(task)));
   }
 
   /// Calls a function on a thread of this scheduler, at the end of the line. run() waits for it as for a task.
@@ -127,6 +124,7 @@ class Scheduler {
   friend void coroutine::add_timer(Scheduler&, coroutine::Timer&, coroutine::Timer::TimePoint);
   friend void coroutine::remove_timer(Scheduler&, coroutine::Timer&) noexcept;
   friend Scheduler& coroutine::timekeeper();
+  friend void coroutine::begin_on(Scheduler&, coroutine::Spawned&) noexcept;
   friend bool coroutine::hold_on_to(Scheduler&) noexcept;
   friend void coroutine::poke(Scheduler&, bool) noexcept;
   friend void coroutine::end_of(Scheduler&, coroutine::Spawned&, std::exception_ptr) noexcept;
@@ -136,12 +134,16 @@ class Scheduler {
   using Threads = Blocking<os::PrivateFutex>;
   using TimePoint = std::chrono::steady_clock::time_point;
 
+  // As long as one thread alone has taken the gate it needs no locked instruction for that.
   struct Hold {
-    explicit Hold(Threads::ShortLock& locked) : gate(locked) { gate.lock(); }
+    explicit Hold(Scheduler& held) : scheduler(held), alone(held.sole_.enter()) {
+      if (!alone) scheduler.gate_.lock();
+    }
     Hold(const Hold&) = delete;
     Hold& operator=(const Hold&) = delete;
-    ~Hold() { gate.unlock(); }
-    Threads::ShortLock& gate;
+    ~Hold() { alone ? scheduler.sole_.leave() : scheduler.gate_.unlock(); }
+    Scheduler& scheduler;
+    const bool alone;
   };
 
   // With one thread its own coroutines stand in a line of their own, which needs no lock.
@@ -153,7 +155,7 @@ class Scheduler {
     post_from_outside(item);
   }
   void post_from_outside(coroutine::Ready& item) noexcept;
-  void put_into_inbox(coroutine::Ready& item) noexcept;
+  void put_into_inbox(coroutine::Ready& item, const Hold& hold) noexcept;
   void wake_for_post() noexcept;
   void let_go() noexcept;
   // One who has posted or stopped it, or whose task has ended, may still be about to wake somebody.
@@ -186,11 +188,12 @@ class Scheduler {
   const unsigned threads_;
   const bool several_;
   coroutine::ReadyList line_;              // of the one thread
-  Threads::ShortLock gate_;                // guards the following four
+  Threads::ShortLock gate_;                // guards the following four, but for:
+  coroutine::Sole<coroutine::EveryWord> sole_;
   coroutine::ReadyList inbox_;             // from outside; with several threads, all there is
   coroutine::Spawned* spawned_ = nullptr;  // the latest first
   std::exception_ptr failure_;
-  std::size_t posts_ = 0;                   // from outside, so far; as well ends of tasks elsewhere, and stops
+  std::size_t posts_ = 0;  // from outside, so far, with a second thread there; as well ends of tasks elsewhere, and stops
   std::atomic<std::size_t> posts_over_{0};  // of those, whose callers touch nothing here any more
   std::atomic<std::size_t> arrived_{0};  // how many are in the inbox; written with the gate held
   std::atomic<std::size_t> begun_{0};    // how many tasks were spawned; written with the gate held

@@ -49,11 +49,13 @@ inline Awaiting<bool> Scheduler::sleep(const Until& until) {
 }
 
 inline void Scheduler::post_from_outside(coroutine::Ready& item) noexcept {
+  bool alone = false;
   {
-    const Hold hold(gate_);
-    put_into_inbox(item);
+    const Hold hold(*this);
+    put_into_inbox(item, hold);
+    alone = hold.alone;
   }
-  wake_for_post();
+  if (!alone) wake_for_post();
 }
 
 inline void Scheduler::wake_for_post() noexcept {
@@ -67,17 +69,17 @@ inline void Scheduler::let_go() noexcept { posts_over_.fetch_add(1, std::memory_
 inline void Scheduler::wait_for_posts() noexcept {
   std::size_t posts = 0;
   {
-    const Hold hold(gate_);
+    const Hold hold(*this);
     posts = posts_;
   }
   while (posts_over_.load(std::memory_order_acquire) != posts) std::this_thread::yield();
 }
 
-// With the gate held.
-inline void Scheduler::put_into_inbox(coroutine::Ready& item) noexcept {
+// Who is alone wakes nobody: whoever sleeps has taken the gate before. And it touches nothing after it has left the gate.
+inline void Scheduler::put_into_inbox(coroutine::Ready& item, const Hold& hold) noexcept {
   inbox_.append(item);
   arrived_.store(arrived_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  ++posts_;
+  posts_ += !hold.alone;
 }
 
 inline coroutine::Ready* Scheduler::next() noexcept {
@@ -88,7 +90,7 @@ inline coroutine::Ready* Scheduler::next() noexcept {
     return line_.take();
   }
   if (arrived_.load(std::memory_order_relaxed) == 0) return nullptr;
-  const Hold hold(gate_);
+  const Hold hold(*this);
   coroutine::Ready* const item = inbox_.take();
   if (item != nullptr) arrived_.store(arrived_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
   return item;
@@ -96,7 +98,7 @@ inline coroutine::Ready* Scheduler::next() noexcept {
 
 // Puts what came from outside at the end of the line.
 inline void Scheduler::fetch() noexcept {
-  const Hold hold(gate_);
+  const Hold hold(*this);
   line_.splice(inbox_);
   arrived_.store(0, std::memory_order_relaxed);
 }
@@ -104,17 +106,19 @@ inline void Scheduler::fetch() noexcept {
 // Puts a task into the list and at the end of the line.
 inline void Scheduler::begin(coroutine::Spawned& spawned) noexcept {
   const bool own = mine();
+  bool alone = false;
   {
-    const Hold hold(gate_);
+    const Hold hold(*this);
     spawned.after = spawned_;
     if (spawned_ != nullptr) spawned_->before = &spawned;
     spawned_ = &spawned;
     begun_.store(begun_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-    if (!own) put_into_inbox(spawned);
+    if (!own) put_into_inbox(spawned, hold);
+    alone = hold.alone;
   }
   if (own) {
     line_.append(spawned);
-  } else {
+  } else if (!alone) {
     wake_for_post();
   }
 }
@@ -134,14 +138,14 @@ inline void Scheduler::count_end(bool foreign) noexcept {
 
 // `foreign`: it has ended on a thread that is none of this scheduler's, for which run() does not wait; the destructor does.
 inline void Scheduler::unlist(coroutine::Spawned& spawned, bool foreign) noexcept {
-  const Hold hold(gate_);
+  const Hold hold(*this);
   posts_ += foreign;
   (spawned.before != nullptr ? spawned.before->after : spawned_) = spawned.after;
   if (spawned.after != nullptr) spawned.after->before = spawned.before;
 }
 
 inline void Scheduler::fail_with(std::exception_ptr failure) noexcept {
-  const Hold hold(gate_);
+  const Hold hold(*this);
   if (!failure_) failure_ = std::move(failure);
 }
 
@@ -180,6 +184,8 @@ void Scheduler::idle(Enough& enough) {
   while (spin.again()) {
     if (has_work() || enough() || watched_.changed() || (spin.slow() && timers_.due())) return;
   }
+  // From here on nobody else posts as one who is alone, and what those have posted is visible.
+  { const Hold hold(*this); }
   const auto raised = flag_.raise();
   // Acquire and release: pairs with that of who ends a task of this scheduler elsewhere.
   ended_elsewhere_.fetch_add(0, std::memory_order_acq_rel);
@@ -235,7 +241,7 @@ inline void Scheduler::run() {
   stopping_.store(false, std::memory_order_relaxed);
   std::exception_ptr failure;
   if (live() == 0) {
-    const Hold hold(gate_);
+    const Hold hold(*this);
     failure = std::exchange(failure_, nullptr);
   }
   if (failure) std::rethrow_exception(failure);
@@ -270,7 +276,7 @@ namespace coroutine {
 }
 
 inline bool take_back_from(Scheduler& scheduler, Ready& item) noexcept {
-  const Scheduler::Hold hold(scheduler.gate_);
+  const Scheduler::Hold hold(scheduler);
   if (!item.listed()) return false;
   ReadyList::remove(item);
   // With one thread the number may stay too high: it will fetch in vain.
@@ -288,7 +294,7 @@ inline void remove_timer(Scheduler& scheduler, Timer& timer) noexcept { schedule
 
 inline bool hold_on_to(Scheduler& scheduler) noexcept {
   if (here().scheduler == &scheduler) return false;
-  const Scheduler::Hold hold(scheduler.gate_);
+  const Scheduler::Hold hold(scheduler);
   ++scheduler.posts_;
   return true;
 }
@@ -297,6 +303,8 @@ inline void poke(Scheduler& scheduler, bool held) noexcept {
   if (!scheduler.mine()) scheduler.flag_.wake_all();
   if (held) scheduler.let_go();
 }
+
+inline void begin_on(Scheduler& scheduler, Spawned& spawned) noexcept { scheduler.begin(spawned); }
 
 inline void end_of(Scheduler& scheduler, Spawned& spawned, std::exception_ptr failure) noexcept {
   if (failure) scheduler.fail_with(std::move(failure));

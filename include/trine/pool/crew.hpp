@@ -11,7 +11,7 @@ namespace trine {
 template <class B>
 struct PoolCrew {
   static_assert(
-      requires { typename B::Worker; }, "there are no pools on this backend: use threads, processes or coroutines");
+      requires { typename B::Workplace; }, "there are no pools on this backend: use threads, processes or coroutines");
   using type = AwaitedCrew<ThreadCrew<B>>;
 };
 template <Blocks B>
