@@ -172,7 +172,7 @@ class WakeAllGame {
 }  // namespace
 
 int main(int argc, char** argv) {
-  enroll_game<EventGame>("event_round_trip", events + limit_events);
+  enroll_game<EventGame>("event_round_trip", events_of_two + limit_events);
   enroll_game<SemaphoreGame>("semaphore_round_trip", semaphores);
   enroll_game<ConditionGame>("condition_round_trip", conditions);
   enroll_game<QueueGame>("queue_round_trip", queues_of_one);

@@ -83,7 +83,7 @@ class Results:
 def less(program, case, contender):
     """What a contender does not promise that trine does; empty: nothing of note."""
     said = [what for where, which, who, what in cases.LESS
-            if (not where or where == program) and re.search(which, case) and re.fullmatch(who, contender)]
+            if (not where or re.fullmatch(where, program)) and re.search(which, case) and re.fullmatch(who, contender)]
     return "; ".join(said)
 
 
@@ -255,10 +255,9 @@ def left_out_lines(results):
                        ("Boost.Fiber", "fiber"), ("Boost.Lockfree", "boost_lockfree"), ("Boost.Interprocess", "interprocess|message_queue"),
                        ("Boost.Asio", "asio_"), ("rigtorp's queues (--peers)", "rigtorp"), ("atomic_queue (--peers)", "atomic_queue"),
                        ("TooManyCooks (--peers)", "toomanycooks"), ("cppcoro (--peers)", "cppcoro"),
-                       ("libcoro (--peers)", "libcoro"), ("Python", "python")]:
+                       ("libcoro (--peers)", "libcoro"), ("folly (--peers)", "folly"), ("Python", "python")]:
         if not any(re.search(sign, name) for name in here):
             yield f"- {what}: not found when this was built."
-    yield "- folly: it has to be built with its dependencies; there is no adaptor."
     for name, why in sorted(results.skipped.items()):
         yield f"- `{name}`: {why}"
     few = [f"`{case}/{name}`" for (program, case), rows in results.rows.items() for name, row in rows.items()

@@ -84,6 +84,13 @@ void enroll_others() {
   enroll_size("semaphore/moodycamel", sizeof(moodycamel::LightweightSemaphore));
   enroll_size("queue/moodycamel", sizeof(moodycamel::BlockingConcurrentQueue<std::uint64_t>));
 #endif
+#ifdef TRINE_HAVE_FOLLY
+  enroll_size("lock/folly_shared_mutex", sizeof(folly::SharedMutex));
+  enroll_size("shared_lock/folly_shared_mutex", sizeof(folly::SharedMutex));
+  enroll_size("event/folly_baton", sizeof(folly::Baton<>));
+  enroll_size("semaphore/folly_lifo_sem", sizeof(folly::LifoSem));
+  enroll_size("queue/folly_mpmc", sizeof(folly::MPMCQueue<std::uint64_t>));
+#endif
 #ifdef TRINE_HAVE_INTERPROCESS
   enroll_size("lock/interprocess_mutex", sizeof(boost::interprocess::interprocess_mutex));
   enroll_size("shared_lock/interprocess_sharable_mutex", sizeof(boost::interprocess::interprocess_sharable_mutex));

@@ -10,6 +10,7 @@
 
 #include <trine/event.hpp>
 
+#include "folly.hpp"
 #include "list.hpp"
 
 #ifdef TRINE_HAVE_ABSL
@@ -152,7 +153,9 @@ inline constexpr List<> nsync_events;
 inline constexpr auto events =
     List<Named<"trine", trine::Event<>>, Named<"trine_portable", trine::Event<trine::portable_threads>>, ConditionEvent,
          AtomicEvent>() +
-    absl_events + nsync_events;
+    absl_events + nsync_events + folly_events;
+/// For one waiter, who clears what was set once.
+inline constexpr auto events_of_two = events + folly_batons;
 inline constexpr auto set_once_events = List<AcquireLoad>() + events + absl_notifications;
 
 }  // namespace bench

@@ -12,6 +12,7 @@
 #include <trine/recursive_lock.hpp>
 #include <trine/shared_lock.hpp>
 
+#include "folly.hpp"
 #include "list.hpp"
 
 #ifdef TRINE_HAVE_ABSL
@@ -96,7 +97,7 @@ inline constexpr List<> tbb_shared_locks;
 inline constexpr auto locks =
     List<Named<"trine", trine::Lock<>>, Named<"trine_portable", trine::Lock<trine::portable_threads>>,
          Named<"std_mutex", std::mutex>, AdaptiveMutex>() +
-    absl_locks + nsync_locks + tbb_locks;
+    absl_locks + nsync_locks + tbb_locks + folly_locks;
 inline constexpr List<Named<"trine", trine::RecursiveLock<>>,
                       Named<"trine_portable", trine::RecursiveLock<trine::portable_threads>>,
                       Named<"std_recursive_mutex", std::recursive_mutex>>
@@ -104,6 +105,6 @@ inline constexpr List<Named<"trine", trine::RecursiveLock<>>,
 inline constexpr auto shared_locks =
     List<Named<"trine", trine::SharedLock<>>, Named<"trine_portable", trine::SharedLock<trine::portable_threads>>,
          Named<"std_shared_mutex", std::shared_mutex>>() +
-    absl_locks + nsync_locks + tbb_shared_locks;
+    absl_locks + nsync_locks + tbb_shared_locks + folly_shared_locks;
 
 }  // namespace bench

@@ -16,6 +16,7 @@
 #include <trine/queue.hpp>
 
 #include "byte_queues.hpp"
+#include "folly.hpp"
 #include "list.hpp"
 #include "peer_queues.hpp"
 #include "spinning_queues.hpp"
@@ -106,14 +107,15 @@ struct StdQueue {
 inline constexpr List<TrineQueue<trine::threads>, TrineQueue<trine::portable_threads>, StdQueue> own_queues;
 
 /// Those that have a capacity; those that may have none; those that can have one of one item.
-inline constexpr auto bounded_queues = own_queues + tbb_queues;
-inline constexpr auto queues = own_queues + tbb_queues + moodycamel_queues;
-inline constexpr auto queues_of_one = own_queues + tbb_queues + moodycamel_queues + byte_queues;
+inline constexpr auto bounded_queues = own_queues + tbb_queues + folly_bounded_queues;
+inline constexpr auto queues = own_queues + tbb_queues + moodycamel_queues + folly_queues;
+inline constexpr auto queues_of_one = own_queues + tbb_queues + moodycamel_queues + folly_queues_of_one + byte_queues;
 
 /// From many to many with a capacity of 1024, or none; and from one to one.
-inline constexpr auto moving_queues = queues + fiber_queues + byte_queues + lockfree_queues + rigtorp_queues + atomic_queues;
+inline constexpr auto moving_queues =
+    queues + folly_bounded_queues + fiber_queues + byte_queues + lockfree_queues + rigtorp_queues + atomic_queues;
 inline constexpr auto one_to_one_queues =
-    moving_queues + circular_buffers + List<SpinningRing>() + lockfree_rings + rigtorp_rings;
+    moving_queues + circular_buffers + folly_rings + List<SpinningRing>() + lockfree_rings + rigtorp_rings;
 
 // Several at a time: put_many(items, count); get_many(items, most) -> how many.
 

@@ -9,6 +9,7 @@
 
 #include <trine/semaphore.hpp>
 
+#include "folly.hpp"
 #include "list.hpp"
 
 #ifdef TRINE_HAVE_MOODYCAMEL
@@ -51,6 +52,6 @@ inline constexpr auto semaphores =
     List<Named<"trine", trine::Semaphore<>>, Named<"trine_portable", trine::Semaphore<trine::portable_threads>>,
          Named<"std_counting_semaphore", std::counting_semaphore<>>, Named<"std_binary_semaphore", std::binary_semaphore>,
          PosixSemaphore>() +
-    moodycamel_semaphores;
+    moodycamel_semaphores + folly_semaphores;
 
 }  // namespace bench
