@@ -91,11 +91,13 @@ class BarrierWait : public OperationOf<std::ptrdiff_t, B> {
       stage_ = Stage::broken;
     } else if ((seen_ & State::leaving) == 0 && place < state_->parties) {
       place_ = place;
-      state_->arrived.enter(seen_ / State::generation);
-      stage_ = place + 1 < state_->parties ? Stage::waiting : Stage::last;
-      if (stage_ == Stage::last && action_ == nullptr) {
+      if (place + 1 < state_->parties || action_ != nullptr) {
+        state_->arrived.enter(seen_ / State::generation);
+        stage_ = place + 1 < state_->parties ? Stage::waiting : Stage::last;
+      } else {
+        // It is not counted: the gate is held until the generation has ended, and keeps those out who count, and a death in.
         before |= state_->begin_next();
-        pass();
+        stage_ = Stage::passed;
       }
     }
     state_->open_gate_and_wake(before);

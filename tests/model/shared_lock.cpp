@@ -193,7 +193,7 @@ TEST(ModelSharedLockMutant, ReaderLooksNotSequential) {
              reader_and_writer<mutated>, "data race");
 }
 TEST(ModelSharedLockMutant, ReaderLeavesWithoutRelease) {
-  caught_two({.file = "/blocking.hpp", .function = "Tally::leave(", .op = Op::compare_exchange, .order = seq_cst, .weakened = relaxed},
+  caught_two({.file = "/blocking.hpp", .function = "Tally::leave(", .op = Op::fetch_sub, .order = seq_cst, .weakened = relaxed},
              reader_and_writer<mutated>, "data race");
 }
 TEST(ModelSharedLockMutant, WriterLeavesWithoutRelease) {

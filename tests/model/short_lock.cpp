@@ -199,10 +199,70 @@ void left_too_often() {
   model::check_that(left != left_here && inside.count() == 0);
 }
 
+// One who was not inside leaves while another enters. If it hears that it was not, that other is inside and is seen.
+template <class B>
+void left_by_one_outside() {
+  typename B::Tally inside;
+  Atomic<int> closed{0};
+  bool entered = false;
+  bool left = false;
+  Thread outsider([&] { left = inside.leave(); });
+  Thread reader([&] {
+    inside.enter();
+    entered = closed.load(seq_cst) == 0;
+  });
+  closed.exchange(1, seq_cst);
+  const bool alone = inside.count() == 0;
+  outsider.join();
+  reader.join();
+  model::check_that(left || !(alone && entered));
+  model::check_that(inside.count() == (left ? 0U : 1U));
+}
+
+template <class B>
+void left_by_one_outside_while_two_enter() {
+  typename B::Tally inside;
+  bool left = false;
+  Thread outsider([&] { left = inside.leave(); });
+  Thread reader([&] { inside.enter(); });
+  inside.enter();
+  const bool seen = inside.count() != 0;
+  outsider.join();
+  reader.join();
+  model::check_that(left || seen);
+  model::check_that(inside.count() == (left ? 1U : 2U));
+}
+
+template <class B>
+void left_by_two_outside() {
+  typename B::Tally inside;
+  bool left[2] = {};
+  Thread one([&] { left[0] = inside.leave(); });
+  Thread other([&] { left[1] = inside.leave(); });
+  inside.enter();
+  one.join();
+  other.join();
+  model::check_that(!(left[0] && left[1]));
+  model::check_that(inside.count() == (left[0] || left[1] ? 0U : 1U));
+}
+
+template <class B>
+void watched_while_one_outside_leaves() {
+  typename B::Tally inside;
+  Thread outsider([&] { model::check_that(!inside.leave()); });
+  B::run(EmptyOperation<B>(inside), {});
+  outsider.join();
+  model::check_that(inside.count() == 0);
+}
+
 TEST(ModelTally, OneSeesTheOther) { prove_two(one_sees_the_other<model>); }
 TEST(ModelTally, UntilAllHaveLeft) { prove_three(until_all_have_left<model>); }
 TEST(ModelTally, TwoWatchers) { prove_three(two_watchers<model>); }
 TEST(ModelTally, LeftTooOften) { prove_two(left_too_often<model>); }
+TEST(ModelTally, LeftByOneOutside) { prove_three(left_by_one_outside<model>); }
+TEST(ModelTally, LeftByOneOutsideWhileTwoEnter) { prove_three(left_by_one_outside_while_two_enter<model>); }
+TEST(ModelTally, LeftByTwoOutside) { prove_three(left_by_two_outside<model>); }
+TEST(ModelTally, WatchedWhileOneOutsideLeaves) { prove_two(watched_while_one_outside_leaves<model>); }
 
 // ---- mutants ----
 
@@ -287,7 +347,7 @@ TEST(ModelTallyMutant, CountNotSequential) {
              one_sees_the_other<mutated>, "check failed");
 }
 TEST(ModelTallyMutant, LeaveWithoutRelease) {
-  caught_three({.file = here, .function = "Tally::leave(", .op = Op::compare_exchange, .order = seq_cst, .weakened = relaxed},
+  caught_three({.file = here, .function = "Tally::leave(", .op = Op::fetch_sub, .order = seq_cst, .weakened = relaxed},
                until_all_have_left<mutated>, "data race");
 }
 TEST(ModelTallyMutant, MarkForgotten) {
@@ -297,6 +357,16 @@ TEST(ModelTallyMutant, MarkForgotten) {
 TEST(ModelTallyMutant, WakeDropped) {
   caught_three({.file = here, .function = "Tally::leave(", .op = Op::wake, .woken = nobody}, until_all_have_left<mutated>,
                "deadlock");
+}
+TEST(ModelTallyMutant, MadeGoodWithoutAWake) {
+  caught_two({.file = here, .function = "Tally::make_good(", .op = Op::wake, .woken = nobody},
+             watched_while_one_outside_leaves<mutated>, "deadlock");
+}
+// Made good twice: by whoever enters as well.
+TEST(ModelTallyMutant, MadeGoodByTwo) {
+  caught_three({.file = here, .function = "Tally::enter(", .op = Op::fetch_add,
+                .written = [](std::uint32_t before, std::uint32_t after) { return before >= 1U << 31 ? after + 2 : after; }},
+               left_by_one_outside<mutated>, "check failed");
 }
 TEST(ModelTallyMutant, WakesOneOnly) {
   caught_three({.file = here, .function = "Tally::leave(", .op = Op::wake, .woken = one_only}, two_watchers<mutated>,

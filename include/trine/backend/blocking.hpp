@@ -154,7 +154,12 @@ struct Blocking {
   ///
   /// | bits | meaning |
   /// | 0    | watched: somebody sleeps until nobody is inside (may be stale-set, never stale-clear) |
-  /// | 1-31 | how many are inside |
+  /// | 1-30 | how many are inside |
+  /// | 31   | in debt: more have left than were inside, and have yet to make that good |
+  ///
+  /// One who leaves takes itself off in one step, whatever it finds. If nobody was inside that made a debt, which the count
+  /// rises out of again by one step for each that made it fall: either that of who made it, or that of one who enters and
+  /// finds it in debt, which does not count as entering then. So a number without debt is that of those inside.
   class Tally {
    public:
     /// How many can be inside at a time.
@@ -162,14 +167,16 @@ struct Blocking {
 
     // Sequentially consistent, all of them: a reader enters and then looks for a writer, a writer comes and then counts the
     // readers; one of the two must see the other.
-    void enter(std::uint32_t /*tag*/ = 0) { word_.fetch_add(one, std::memory_order_seq_cst); }
-
-    /// false, and nothing, if nobody was inside.
-    bool leave() {
-      std::uint32_t before = one;  // a guess: the caller alone
-      while (!word_.compare_exchange_weak(before, before - one, std::memory_order_seq_cst, std::memory_order_relaxed)) {
-        if (before < one) return false;
+    void enter(std::uint32_t /*tag*/ = 0) {
+      while (word_.fetch_add(one, std::memory_order_seq_cst) >= debt) {
       }
+    }
+
+    /// false, and in the end nothing, if nobody was inside.
+    bool leave() {
+      const std::uint32_t before = word_.fetch_sub(one, std::memory_order_seq_cst);
+      if (before - one >= debt) [[unlikely]]
+        return make_good();
       if (before == (one | watched)) Os::wake(word_, everyone);
       return true;
     }
@@ -196,6 +203,18 @@ struct Blocking {
    private:
     static constexpr std::uint32_t watched = 1;
     static constexpr std::uint32_t one = 2;
+    static constexpr std::uint32_t debt = 1U << 31;
+
+    // Says false. Sequentially consistent: as entering. Whoever watches may have seen the debt, and takes it for somebody inside.
+    [[gnu::noinline, gnu::cold]] bool make_good() {
+      std::uint32_t seen = word_.load(std::memory_order_relaxed);
+      while (seen >= debt) {
+        if (!word_.compare_exchange_weak(seen, seen + one, std::memory_order_seq_cst, std::memory_order_relaxed)) continue;
+        if (seen + one == watched) Os::wake(word_, everyone);
+        break;
+      }
+      return false;
+    }
 
     Word word_{0};
   };
