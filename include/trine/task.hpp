@@ -72,6 +72,9 @@ class Outcome {
     if (outcome_.index() == 2) std::rethrow_exception(std::get<2>(std::move(outcome_)));
     return std::get<1>(std::move(outcome_));
   }
+  [[nodiscard]] std::exception_ptr failure() const noexcept {
+    return outcome_.index() == 2 ? *std::get_if<2>(&outcome_) : nullptr;
+  }
 
  private:
   std::variant<std::monostate, T, std::exception_ptr> outcome_;
@@ -85,6 +88,7 @@ class Outcome<void> {
   void take() const {
     if (failure_) std::rethrow_exception(failure_);
   }
+  [[nodiscard]] std::exception_ptr failure() const noexcept { return failure_; }
 
  private:
   std::exception_ptr failure_;

@@ -20,12 +20,15 @@ void poke(Scheduler& scheduler, bool held) noexcept;
 
 /// A task that runs by the side of the one to which this belongs, which waits for its end.
 template <class T, class B>
-class Child final : public Root, private Ready {
+class Child : public Root, private Ready {
  public:
+  static void* operator new(std::size_t size) { return Frames::take(size); }
+  static void operator delete(void* child, std::size_t size) noexcept { Frames::give_back(child, size); }
+
   explicit Child(Task<T, B> task, std::stop_token cancel = {})
       : Root(std::move(cancel)), Ready(perform), task_(std::in_place, std::move(task)), coroutine_(task_->begin()) {}
-  ~Child() {
-    if (scheduler_ != nullptr && ended_.load(std::memory_order_acquire) == 0) take_back_from(*scheduler_, *this);
+  virtual ~Child() {
+    if (scheduler_ != nullptr && !finished()) take_back_from(*scheduler_, *this);
   }
 
   void start(Scheduler& scheduler) noexcept {
@@ -34,13 +37,17 @@ class Child final : public Root, private Ready {
   }
 
   [[nodiscard]] Ended<B> end_op() noexcept { return {&ended_}; }
-  [[nodiscard]] bool finished() const noexcept { return ended_.load(std::memory_order_acquire) != 0; }
+  [[nodiscard]] bool finished() const noexcept { return Ended<B>::has_come(ended_); }
   /// Whether it came to its end, and was not cancelled.
   [[nodiscard]] bool completed() const noexcept {
     return ended_.load(std::memory_order_acquire) == Ended<B>::completed_itself;
   }
 
   T take() { return task_->take(); }
+
+ protected:
+  void ended() noexcept override { finish(Ended<B>::completed_itself); }
+  [[nodiscard]] std::exception_ptr failure() const noexcept { return task_->failure(); }
 
  private:
   static void perform(Ready& item) {
@@ -52,8 +59,6 @@ class Child final : public Root, private Ready {
     at.root = outer;
   }
 
-  void ended() noexcept override { finish(Ended<B>::completed_itself); }
-
   void cancelled() noexcept override {
     task_.reset();
     finish(Ended<B>::was_cancelled);
@@ -63,7 +68,7 @@ class Child final : public Root, private Ready {
   void finish(std::uint32_t how) noexcept {
     Scheduler& scheduler = *scheduler_;
     const bool held = hold_on_to(scheduler);
-    set_for_good(ended_, how);
+    Ended<B>::set_for_good(ended_, how);
     poke(scheduler, held);
   }
 
@@ -114,12 +119,7 @@ class Detached final : public Spawned {
   }
 
   void ended() noexcept override {
-    std::exception_ptr failure;
-    try {
-      (void)task_.take();
-    } catch (...) {
-      failure = std::current_exception();
-    }
+    std::exception_ptr failure = task_.failure();
     Scheduler& scheduler = scheduler_;
     // The frame is destroyed before the task counts as ended.
     end_of(scheduler, *this, std::move(failure));

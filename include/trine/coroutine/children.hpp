@@ -68,32 +68,44 @@ class Family {
   std::exception_ptr failure_;
 };
 
+/// One whose failure is that of its family.
 template <class T, class B>
-using ChildPointer = std::unique_ptr<Child<T, B>>;
+class Sibling final : public Child<T, B> {
+ public:
+  Sibling(Task<T, B> task, Family& family) : Child<T, B>(std::move(task), family.token()), family_(family) {}
 
-template <class T, class B>
-ChildPointer<T, B> begin_child(Task<T, B> task, const Family& family) {
+ private:
+  void ended() noexcept override {
+    if (std::exception_ptr failure = this->failure()) family_.fail_with(std::move(failure));
+    Child<T, B>::ended();
+  }
+
+  Family& family_;
+};
+
+/// Begins a task, as what `begun` is made of.
+template <class C>
+std::unique_ptr<C> begin(std::unique_ptr<C> begun) {
   Scheduler* const scheduler = Scheduler::current();
   if (scheduler == nullptr) throw std::logic_error("trine: a task can't begin others: no Scheduler runs it");
-  auto child = std::make_unique<Child<T, B>>(std::move(task), family.token());
-  child->start(*scheduler);
-  return child;
+  begun->start(*scheduler);
+  return begun;
+}
+
+template <class T, class B>
+std::unique_ptr<Child<T, B>> begin_child(Task<T, B> task, const Family& family) {
+  return begin(std::make_unique<Child<T, B>>(std::move(task), family.token()));
+}
+
+template <class T, class B>
+std::unique_ptr<Sibling<T, B>> begin_sibling(Task<T, B> task, Family& family) {
+  return begin(std::make_unique<Sibling<T, B>>(std::move(task), family));
 }
 
 /// For a parent that was cancelled with its children: it ends here.
 template <class B>
 Awaiting<bool> end_here() {
   return await(Asleep({}), Until::forever());
-}
-
-template <class T, class B>
-Task<T, B> telling_failure(Task<T, B> task, Family& family) {
-  try {
-    co_return co_await std::move(task);
-  } catch (...) {
-    family.fail_with(std::current_exception());
-    throw;
-  }
 }
 
 }  // namespace trine::coroutine

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -34,8 +35,7 @@ Task<void, B> wait_for_all(const Family& family, const Ends& ends) {
 template <class B, class... T>
 requires Suspending<B> Task<std::tuple<coroutine::ValueOf<T>...>, B> gather(Task<T, B>... tasks) {
   coroutine::Family family;
-  std::tuple<coroutine::ChildPointer<T, B>...> children{
-      coroutine::begin_child(coroutine::telling_failure(std::move(tasks), family), family)...};
+  std::tuple<std::unique_ptr<coroutine::Sibling<T, B>>...> children{coroutine::begin_sibling(std::move(tasks), family)...};
   const auto ends =
       std::apply([](auto&... child) { return std::array<coroutine::Ended<B>, sizeof...(T)>{child->end_op()...}; }, children);
   co_await coroutine::wait_for_all<B>(family, ends);
@@ -47,12 +47,12 @@ requires Suspending<B> Task<std::tuple<coroutine::ValueOf<T>...>, B> gather(Task
 template <class T, class B>
 requires Suspending<B> Task<std::vector<coroutine::ValueOf<T>>, B> gather(std::vector<Task<T, B>> tasks) {
   coroutine::Family family;
-  std::vector<coroutine::ChildPointer<T, B>> children;
+  std::vector<std::unique_ptr<coroutine::Sibling<T, B>>> children;
   std::vector<coroutine::Ended<B>> ends;
   children.reserve(tasks.size());
   ends.reserve(tasks.size());
   for (Task<T, B>& task : tasks) {
-    children.push_back(coroutine::begin_child(coroutine::telling_failure(std::move(task), family), family));
+    children.push_back(coroutine::begin_sibling(std::move(task), family));
     ends.push_back(children.back()->end_op());
   }
   co_await coroutine::wait_for_all<B>(family, ends);

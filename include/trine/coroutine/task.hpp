@@ -31,28 +31,40 @@ struct Ended {
   using Result = bool;
   static constexpr bool selectable = true;
 
-  bool attempt() noexcept { return word->load(std::memory_order_acquire) != 0; }
+  bool attempt() noexcept { return has_come(*word); }
   Sleep<Table::Word> announce() noexcept {
-    if (attempt()) return {};
-    return {word, 0};
+    std::uint32_t seen = not_yet;
+    // Acquire: pairs with the release of set_for_good(); what the task did is visible.
+    if (!word->compare_exchange_strong(seen, awaited, std::memory_order_acquire, std::memory_order_acquire) && seen != awaited) {
+      return {};
+    }
+    return {word, awaited};
   }
   bool give_up() noexcept { return true; }
-  bool result() const noexcept { return word->load(std::memory_order_acquire) != 0; }
+  bool result() const noexcept { return has_come(*word); }
 
   /// Whether it came to its end itself, and was not cancelled.
   [[nodiscard]] bool completed() const noexcept { return word->load(std::memory_order_acquire) == completed_itself; }
 
+  // Acquire: as in announce().
+  [[nodiscard]] static bool has_come(const Table::Word& word) noexcept {
+    const std::uint32_t seen = word.load(std::memory_order_acquire);
+    return seen != not_yet && seen != awaited;
+  }
+
+  static constexpr std::uint32_t not_yet = 0;
   static constexpr std::uint32_t completed_itself = 1;
   static constexpr std::uint32_t was_cancelled = 2;
+  static constexpr std::uint32_t awaited = 3;  // not yet, and somebody may sleep here
+
+  /// That it has come, in one of the two ways. The word may be gone at once.
+  static void set_for_good(Table::Word& word, std::uint32_t how) noexcept {
+    // Release: pairs with the acquire in announce().
+    if (word.exchange(how, std::memory_order_acq_rel) == awaited) table().wake(word, everyone);
+  }
 
   Table::Word* word;
 };
-
-/// Sets a word on which others may sleep; it may be gone at once.
-inline void set_for_good(Table::Word& word, std::uint32_t value) noexcept {
-  word.store(value, std::memory_order_release);
-  table().wake(word, everyone);
-}
 
 /// An awaiter where it is: returned itself by an await_transform(), g++ 12 would copy it.
 template <class A>
@@ -68,6 +80,7 @@ struct Where {
 };
 
 /// A task that a coroutine of another kind awaits: nobody drives that, so the task begins a line of its own.
+template <class B>
 class Bridge final : public Root {
  public:
   void begin(std::coroutine_handle<> task) {
@@ -76,7 +89,7 @@ class Bridge final : public Root {
     drive(task);
     at.root = outer;
   }
-  void ended() noexcept override { set_for_good(ended_, 1); }
+  void ended() noexcept override { Ended<B>::set_for_good(ended_, Ended<B>::completed_itself); }
   void cancelled() noexcept override {}
   Table::Word& word() noexcept { return ended_; }
 
@@ -171,6 +184,8 @@ class [[nodiscard]] Task<T, B> {
     return handle_;
   }
   T take() { return handle_.promise().take(); }
+  /// What left it as an exception, or nothing.
+  [[nodiscard]] std::exception_ptr failure() const noexcept { return handle_.promise().failure(); }
 
  private:
   using Handle = std::coroutine_handle<promise_type>;
@@ -204,7 +219,7 @@ class [[nodiscard]] Task<T, B> {
 
    private:
     struct FromOther {
-      coroutine::Bridge bridge;
+      coroutine::Bridge<B> bridge;
       std::optional<coroutine::One<coroutine::Ended<B>>> end;
     };
 

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <tuple>
 #include <type_traits>
@@ -46,7 +47,7 @@ Task<void, B> end_all(Family& family, const Ends& ends) {
 template <class B, class... T>
 requires Suspending<B> &&(sizeof...(T) > 0) Task<Selected<coroutine::ValueOf<T>...>, B> when_any(Task<T, B>... tasks) {
   coroutine::Family family;
-  std::tuple<coroutine::ChildPointer<T, B>...> children{coroutine::begin_child(std::move(tasks), family)...};
+  std::tuple<std::unique_ptr<coroutine::Child<T, B>>...> children{coroutine::begin_child(std::move(tasks), family)...};
   const auto ends =
       std::apply([](auto&... child) { return std::array<coroutine::Ended<B>, sizeof...(T)>{child->end_op()...}; }, children);
   auto operations =

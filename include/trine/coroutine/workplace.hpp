@@ -66,15 +66,7 @@ class Errand final : public Spawned {
   }
 
   void ended() noexcept override {
-    std::exception_ptr failure;
-    if constexpr (DrivenTask<Returned>) {
-      try {
-        static_cast<void>(task_->take());
-      } catch (...) {
-        failure = std::current_exception();
-      }
-    }
-    end(std::move(failure));
+    if constexpr (DrivenTask<Returned>) end(task_->failure());
   }
 
   void end(std::exception_ptr failure) noexcept {
