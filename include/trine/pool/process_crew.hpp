@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -25,6 +23,7 @@
 #include <trine/lock.hpp>
 #include <trine/pool/options.hpp>
 #include <trine/pool/result.hpp>
+#include <trine/pool/seats.hpp>
 #include <trine/pool/slot.hpp>
 #include <trine/pool/waiting.hpp>
 #include <trine/pool/wire.hpp>
@@ -36,7 +35,6 @@ namespace trine {
 /// and gives tasks to those that are free. A thread of its own does that from the moment at which somebody relies on it.
 template <class B>
 class ProcessCrew : public std::enable_shared_from_this<ProcessCrew<B>> {
-  using Slot = PoolSlot<B>;
   using State = PoolState<B>;
 
  public:
@@ -45,7 +43,7 @@ class ProcessCrew : public std::enable_shared_from_this<ProcessCrew<B>> {
   static constexpr bool blocks = true;
 
   ProcessCrew(std::size_t workers, PoolOptions options)
-      : options_(std::move(options)), owner_(B::Nursery::this_process()), state_(workers), seats_(workers) {
+      : options_(std::move(options)), owner_(B::Nursery::this_process()), state_(workers), seats_(*state_, bell_, workers) {
     PoolNursery<B> nursery(*state_, options_, bell_);
     nursery_ = B::Child::start([&nursery]() noexcept { return nursery.run(); });
   }
@@ -100,9 +98,7 @@ class ProcessCrew : public std::enable_shared_from_this<ProcessCrew<B>> {
     std::vector<Done> done;
     {
       const auto held = gate_.guard();
-      for (std::size_t i = 0; i < seats_.size(); ++i) {
-        if (seats_[i].task) see_to(i, done);
-      }
+      seats_.see_to_all(done);
       if (closely && !gone_ && nursery_.ended()) gone_ = true;
       if (gone_) take_all(done);
     }
@@ -166,24 +162,8 @@ class ProcessCrew : public std::enable_shared_from_this<ProcessCrew<B>> {
   }
 
  private:
-  struct Task {
-    std::vector<std::byte> request;
-    std::shared_ptr<PoolOutcome> outcome;
-    void (*accept)(PoolOutcome& outcome, std::span<const std::byte> answer) = nullptr;
-  };
-
-  /// What the caller knows of a place: the task that is there, and how much of its request and its answer has gone through.
-  struct Seat {
-    std::optional<Task> task;
-    std::size_t sent = 0;
-    std::vector<std::byte> answer;
-  };
-
-  struct Done {
-    Task task;
-    std::vector<std::byte> answer;
-    std::exception_ptr failure;
-  };
+  using Seats = PoolSeats<B>;
+  using Done = typename Seats::Done;
 
   template <class R>
   static void accept(PoolOutcome& outcome, std::span<const std::byte> answer) {
@@ -209,78 +189,17 @@ class ProcessCrew : public std::enable_shared_from_this<ProcessCrew<B>> {
     {
       const auto held = gate_.guard();
       if (being_read ? over_.load() : closed_) throw Error("trine: Pool: it is closed");
-      // The first free place, whose worker is the least likely to sleep. Tasks are pending only if there is none.
-      const auto free = std::find_if(seats_.begin(), seats_.end(), [](const Seat& seat) { return !seat.task; });
       // What may fail comes first: a task that was added is done.
-      if (alone && free == seats_.end()) start_attendant();
-      pending_.push_back({std::move(request), result, accept<R>});
+      if (alone && seats_.full()) start_attendant();
+      seats_.add({std::move(request), result, accept<R>}, gone_);
       tasks_.fetch_add(1, std::memory_order_relaxed);
-      if (free != seats_.end() && !gone_) give(static_cast<std::size_t>(free - seats_.begin()));
     }
     if (gone_) see_to_all(true);
     return result;
   }
 
-  // With the gate: the next task for a place that is free.
-  void give(std::size_t i) {
-    Seat& seat = seats_[i];
-    Slot& slot = (*state_)[i];
-    seat.task = std::move(pending_.front());
-    pending_.pop_front();
-    seat.answer.clear();
-    seat.sent = slot.put(seat.task->request, 0);
-    slot.give(Slot::given);
-    if (slot.empty.load(std::memory_order_seq_cst) != 0) bell_.ring();
-  }
-
-  void see_to(std::size_t i, std::vector<Done>& done) {
-    Seat& seat = seats_[i];
-    Slot& slot = (*state_)[i];
-    switch (slot.phase()) {
-      case Slot::asks:
-        seat.sent = slot.put(seat.task->request, seat.sent);
-        return slot.reply(Slot::asks, Slot::continued);
-      case Slot::answered:
-        slot.take(seat.answer);
-        return slot.reply(Slot::answered, Slot::taken);
-      case Slot::done:
-        slot.take(seat.answer);
-        return leave_seat(i, done, nullptr);
-      case Slot::died:
-        return leave_seat(i, done, std::make_exception_ptr(WorkerDied(how(slot.code))));
-      default:
-        return;
-    }
-  }
-
-  void leave_seat(std::size_t i, std::vector<Done>& done, std::exception_ptr failure) {
-    Seat& seat = seats_[i];
-    done.reserve(seats_.size());  // which may fail the first time: nothing has been taken then
-    done.push_back({std::move(*seat.task), std::move(seat.answer), std::move(failure)});
-    seat.task.reset();
-    if (!pending_.empty()) {
-      give(i);
-    } else {
-      (*state_)[i].give(Slot::idle);
-    }
-  }
-
   // With the gate, when there is nobody who could do them.
-  void take_all(std::vector<Done>& done) {
-    const std::exception_ptr failure = end_of_all();
-    done.reserve(done.size() + seats_.size() + pending_.size());
-    for (Seat& seat : seats_) {
-      if (seat.task) done.push_back({std::move(*seat.task), {}, failure});
-      seat.task.reset();
-    }
-    take_pending(done, failure);
-  }
-
-  void take_pending(std::vector<Done>& done, const std::exception_ptr& failure) {
-    done.reserve(done.size() + pending_.size());
-    for (Task& each : pending_) done.push_back({std::move(each), {}, failure});
-    pending_.clear();
-  }
+  void take_all(std::vector<Done>& done) { seats_.take_all(done, end_of_all()); }
 
   std::exception_ptr end_of_all() {
     return std::make_exception_ptr(WorkerDied(ending() == State::terminating ? "the pool was terminated"
@@ -291,22 +210,11 @@ class ProcessCrew : public std::enable_shared_from_this<ProcessCrew<B>> {
   void finish(std::vector<Done>& done) {
     if (done.empty()) return;
     const ProcessCrew* const outer = std::exchange(settling_, this);
-    for (Done& each : done) {
-      if (each.failure) {
-        each.task.outcome->fail(each.failure);
-      } else {
-        each.task.accept(*each.task.outcome, each.answer);
-      }
-    }
+    for (Done& each : done) each.settle();
     settling_ = outer;
     // Release: who finds no task left finds what the callbacks did.
     tasks_.fetch_sub(done.size(), std::memory_order_acq_rel);
     state_->news.wake(everyone);  // another may wait for one of these
-  }
-
-  static std::string how(int code) {
-    if (code == PoolNursery<B>::no_worker) return "it could not be started";
-    return code < 0 ? "by signal " + std::to_string(-code) : "with exit code " + std::to_string(code);
   }
 
   // With the gate.
@@ -349,9 +257,9 @@ class ProcessCrew : public std::enable_shared_from_this<ProcessCrew<B>> {
       // Release: pairs with the acquire of the nursery, and of the attendant.
       state_->ending.store(how, std::memory_order_release);
       if (how == State::closing) {
-        for (std::size_t i = 0; i < seats_.size(); ++i) (*state_)[i].give(Slot::leave);
+        seats_.dismiss();
       } else {
-        take_pending(done, end_of_all());
+        seats_.take_pending(done, end_of_all());
         if (!gone_) B::Nursery::resume(nursery_);
       }
     }
@@ -389,8 +297,7 @@ class ProcessCrew : public std::enable_shared_from_this<ProcessCrew<B>> {
 
   Lock<threads> gate_;  // guards what follows
   typename B::Child nursery_;
-  std::vector<Seat> seats_;
-  std::deque<Task> pending_;
+  Seats seats_;
   std::thread attendant_;
   std::shared_ptr<ProcessCrew> self_;  // while there is an attendant
   bool closed_ = false;
