@@ -13,6 +13,7 @@
 #include <stdexcept>
 #include <stop_token>
 #include <string>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -663,6 +664,16 @@ TYPED_TEST(TaskGroupTest, a_destructor_of_a_joined_group_may_follow_at_once) {
       group.reset();
     }
   }());
+}
+
+TEST(TaskCount, refuses_one_more_than_it_can_count) {
+  trine::TaskCount<trine::threads> count;
+  for (std::size_t i = 0; i < trine::TaskCount<trine::threads>::most; ++i) count.begin();
+  EXPECT_THROW(count.begin(), std::system_error);
+  EXPECT_EQ(count.count(), trine::TaskCount<trine::threads>::most);
+  count.end();
+  count.begin();
+  EXPECT_THROW(count.begin(), std::system_error);
 }
 
 // CPython has neither: its coroutines run on a scheduler, and asyncio.TaskGroup is compared there.
