@@ -21,11 +21,12 @@ struct Modelled {
   struct World {
     World() { current = this; }
     Sole sole;
+    std::array<bool, 8> mine{};  // of each thread
     static inline World* current = nullptr;
   };
 
   static Sole& sole() { return World::current->sole; }
-  static std::uintptr_t me() { return 16 + 2 * model::self(); }
+  static bool& mine() { return World::current->mine.at(model::self()); }
   static bool prepare() { return true; }
 };
 

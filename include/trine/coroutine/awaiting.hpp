@@ -77,9 +77,9 @@ class [[nodiscard]] Awaiting {
   Awaiting& operator=(const Awaiting&) = delete;
 
   [[gnu::always_inline]] ~Awaiting() {
+    if (stage_ == Stage::taken) return;
     if (!awaited_) [[unlikely]]
       forgotten();
-    if (stage_ == Stage::taken) return;
     if (stage_ <= Stage::hopping) [[likely]] {
       if (stage_ == Stage::hopping) [[unlikely]]
         delete done_.hop;

@@ -51,8 +51,12 @@ struct Words : os::Native {
   static void fence_others() noexcept {}
 };
 
+/// Stands where no scheduler does, and can be told from a null pointer.
+inline constexpr char no_scheduler = 0;
+
 struct Here {
   Scheduler* scheduler = nullptr;  // which runs on this thread
+  const void* alone = &no_scheduler;  // the same, if it has no other thread
   Root* root = nullptr;            // the task that runs on this thread
   std::coroutine_handle<> next;    // which goes on when the running one suspends
   Table::Batch* batch = nullptr;   // sleepers that this thread has in hand
@@ -60,6 +64,11 @@ struct Here {
   Ready* last_orphan = nullptr;
   bool resuming_orphans = false;
   int waits = 0;  // how many more waits of the running coroutine may be over at once
+
+  void runs(Scheduler* now, bool by_one_thread) noexcept {
+    scheduler = now;
+    alone = by_one_thread ? static_cast<const void*>(now) : &no_scheduler;
+  }
 };
 
 inline constinit thread_local Here this_thread;
@@ -72,9 +81,11 @@ inline Table::Batch*& Everywhere::batch() noexcept { return here().batch; }
 inline void Everywhere::delivered() noexcept {
   Here& at = here();
   if (at.orphans == nullptr || std::exchange(at.resuming_orphans, true)) return;
+  Root* const root = at.root;
   while (Ready* const orphan = at.orphans) {
     at.orphans = std::exchange(orphan->next, nullptr);
     orphan->run(*orphan);
+    at.root = root;
   }
   at.resuming_orphans = false;
 }

@@ -13,6 +13,7 @@ struct Ready {
 
   [[nodiscard]] bool listed() const noexcept { return next != nullptr; }
 
+  // Who calls it puts back which task runs on the thread.
   void (*run)(Ready&);
   Ready* next = nullptr;
   Ready* previous = nullptr;

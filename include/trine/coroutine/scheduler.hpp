@@ -119,7 +119,7 @@ class Scheduler {
 
  private:
   friend void coroutine::post_to(Scheduler&, coroutine::Ready&) noexcept;
-  friend bool coroutine::post_to_own(Scheduler&, coroutine::Ready&) noexcept;
+  friend void coroutine::post_to_own(Scheduler&, coroutine::Ready&) noexcept;
   friend bool coroutine::take_back_from(Scheduler&, coroutine::Ready&) noexcept;
   friend void coroutine::add_timer(Scheduler&, coroutine::Timer&, coroutine::Timer::TimePoint);
   friend void coroutine::remove_timer(Scheduler&, coroutine::Timer&) noexcept;
@@ -147,7 +147,7 @@ class Scheduler {
   };
 
   // With one thread its own coroutines stand in a line of their own, which needs no lock.
-  [[nodiscard]] bool mine() const noexcept { return !several_ && coroutine::here().scheduler == this; }
+  [[nodiscard]] bool mine() const noexcept { return coroutine::here().alone == this; }
 
   [[gnu::always_inline]] void post(coroutine::Ready& item) noexcept {
     if (mine()) [[likely]]

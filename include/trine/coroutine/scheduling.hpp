@@ -159,6 +159,7 @@ template <class Enough>
 void Scheduler::work(Enough enough) {
   static constexpr int steps = 61;
   coroutine::Here& at = coroutine::here();
+  coroutine::Root* const root = at.root;
   for (;;) {
     for (int step = 0; step < steps; ++step) {
       if (enough()) return;
@@ -166,6 +167,7 @@ void Scheduler::work(Enough enough) {
       if (item == nullptr) break;
       at.waits = coroutine::most_waits;
       item->run(*item);
+      at.root = root;
     }
     tend();
     if (!has_work()) idle(enough);
@@ -217,20 +219,20 @@ void Scheduler::run_until(Enough enough) {
       over.store(true, std::memory_order_relaxed);
       scheduler.flag_.wake_all();
       for (std::thread& helper : helpers) helper.join();
-      here.scheduler = nullptr;
+      here.runs(nullptr, false);
     }
     Scheduler& scheduler;
     coroutine::Here& here;
     std::atomic<bool>& over;
     std::vector<std::thread>& helpers;
   };
-  at.scheduler = this;
+  at.runs(this, !several_);
   const Leave leave{*this, at, over, helpers};
   for (unsigned i = 1; i < threads_; ++i) {
     helpers.emplace_back([this, &over] {
-      coroutine::here().scheduler = this;
+      coroutine::here().runs(this, false);
       work([&over] { return over.load(std::memory_order_relaxed); });
-      coroutine::here().scheduler = nullptr;
+      coroutine::here().runs(nullptr, false);
     });
   }
   work(enough);
@@ -269,11 +271,7 @@ namespace coroutine {
 
 [[gnu::always_inline]] inline void post_to(Scheduler& scheduler, Ready& item) noexcept { scheduler.post(item); }
 
-[[gnu::always_inline]] inline bool post_to_own(Scheduler& scheduler, Ready& item) noexcept {
-  const bool own = scheduler.mine();
-  if (own) scheduler.line_.append(item);
-  return own;
-}
+[[gnu::always_inline]] inline void post_to_own(Scheduler& scheduler, Ready& item) noexcept { scheduler.line_.append(item); }
 
 inline bool take_back_from(Scheduler& scheduler, Ready& item) noexcept {
   const Scheduler::Hold hold(scheduler);
@@ -325,7 +323,7 @@ inline Scheduler& timekeeper() {
   struct Keeper {
     Keeper()
         : thread([this](const std::stop_token& stop) {
-            here().scheduler = &scheduler;
+            here().runs(&scheduler, true);
             const std::stop_callback wake(stop, [this] { scheduler.flag_.wake_all(); });
             scheduler.work([&stop] { return stop.stop_requested(); });
           }) {}

@@ -19,13 +19,13 @@ namespace trine::coroutine {
 /// and then looks whether it is inside. With the fence between, one of the two sees the other. A row of changes between which
 /// nobody may come is said in the same way, beside, and each change in it is made as ever.
 ///
-/// `P`: `Os` (as for Blocking), `me()`, an even number that differs from thread to thread and is not 0 (that of a thread which
-/// has ended may come again: its successor is the sole one then), and `prepare()`, whether a thread may be the sole one at all.
+/// `P`: `Os` (as for Blocking), `mine()`, a variable of the calling thread that says whether it was ever the sole one, and
+/// `prepare()`, whether a thread may be the sole one at all.
 template <class P>
 class Sole {
  public:
   /// true: nobody else changes a word until leave(). false: everybody uses locked instructions.
-  [[gnu::always_inline]] bool enter() noexcept { return enter_again() || settle(P::me()); }
+  [[gnu::always_inline]] bool enter() noexcept { return enter_again() || settle(); }
 
   /// The same for one that has changed a word before: false if it is not the sole one, or is about to be that no more.
   [[gnu::always_inline]] bool enter_again() noexcept { return say(inside_); }
@@ -41,59 +41,64 @@ class Sole {
 
   /// Before a store, which needs nothing beside that others see it.
   [[gnu::always_inline]] void admit() noexcept {
-    const std::uintptr_t me = P::me();
-    if (owner_.load(std::memory_order_relaxed) != me && settle(me)) leave();
+    if (P::mine() && who_.load(std::memory_order_relaxed) == one) return;
+    if (settle()) leave();
   }
 
-  /// In the child of a fork, whose one thread has the number `me`: if the sole thread was another, it is not there.
-  void after_fork(std::uintptr_t me) noexcept {
-    if (owner_.load(std::memory_order_relaxed) == me) return;
+  /// In the child of a fork, in its one thread: if the sole thread was another, it is not there.
+  void after_fork() noexcept {
+    if (P::mine() && who_.load(std::memory_order_relaxed) == one) return;
     inside_.store(0, std::memory_order_relaxed);
     held_.store(0, std::memory_order_relaxed);
-    owner_.store(everybody, std::memory_order_relaxed);
+    who_.store(everybody, std::memory_order_relaxed);
   }
 
  private:
   using Flag = typename P::Os::template Atomic<std::uint32_t>;
 
-  static constexpr std::uintptr_t nobody = 0;     // has changed a word yet
-  static constexpr std::uintptr_t everybody = 1;  // does
-  static constexpr std::uintptr_t closing = 1;    // added to a thread's number: it was the sole one, and may be inside
+  // Who changes words:
+  static constexpr std::uint32_t nobody = 0;     // has yet
+  static constexpr std::uint32_t everybody = 1;  // does
+  static constexpr std::uint32_t one = 2;        // alone
+  static constexpr std::uint32_t closing = 3;    // one did, and may be inside
 
+  // Only the sole thread finds that it is or was that: it alone writes the flags.
   [[gnu::always_inline]] bool say(Flag& flag) noexcept {
-    const std::uintptr_t me = P::me();
-    if (owner_.load(std::memory_order_relaxed) != me) return false;
+    if (!P::mine()) [[unlikely]]
+      return false;
     flag.store(1, std::memory_order_relaxed);
     // For the compiler; who comes along fences this thread.
     std::atomic_signal_fence(std::memory_order_seq_cst);
-    if (owner_.load(std::memory_order_relaxed) == me) [[likely]]
+    if (who_.load(std::memory_order_relaxed) == one) [[likely]]
       return true;
     flag.store(0, std::memory_order_release);
     return false;
   }
 
   // As enter().
-  [[gnu::always_inline]] bool settle(std::uintptr_t me) noexcept {
+  [[gnu::always_inline]] bool settle() noexcept {
     // Acquire: pairs with the release of who has seen the sole one leave.
-    return owner_.load(std::memory_order_acquire) == everybody ? false : settle_first(me);
+    return who_.load(std::memory_order_acquire) == everybody ? false : settle_first();
   }
 
-  [[gnu::noinline, gnu::cold]] bool settle_first(std::uintptr_t me) noexcept {
+  [[gnu::noinline, gnu::cold]] bool settle_first() noexcept {
     const bool possible = P::prepare();
     for (;;) {
-      std::uintptr_t seen = owner_.load(std::memory_order_acquire);
+      std::uint32_t seen = who_.load(std::memory_order_acquire);
       if (seen == everybody) return false;
-      if (seen == me) return enter();
       if (seen == nobody) {
         // Nothing to see yet, and nothing to show.
-        owner_.compare_exchange_strong(seen, possible ? me : everybody, std::memory_order_acq_rel, std::memory_order_relaxed);
-      } else if (seen == (me | closing)) {
+        if (who_.compare_exchange_strong(seen, possible ? one : everybody, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+          P::mine() = possible;
+        }
+      } else if (P::mine()) {
+        if (seen == one) return enter();
         // Who comes along waits for let_go().
         if (held_.load(std::memory_order_relaxed) != 0) return true;
         // This is the sole thread, and it is not inside. Release: pairs with the acquire of those to whom its changes matter.
-        owner_.store(everybody, std::memory_order_release);
-      } else if ((seen & closing) != 0 || owner_.compare_exchange_strong(seen, seen | closing, std::memory_order_acq_rel,
-                                                                         std::memory_order_relaxed)) {
+        who_.store(everybody, std::memory_order_release);
+      } else if (seen == closing ||
+                 who_.compare_exchange_strong(seen, closing, std::memory_order_acq_rel, std::memory_order_relaxed)) {
         close();
       }
     }
@@ -104,13 +109,13 @@ class Sole {
     P::Os::fence_others();
     // Acquire: pairs with the release in leave().
     while (inside_.load(std::memory_order_acquire) != 0 || in_a_row()) P::Os::yield();
-    owner_.store(everybody, std::memory_order_release);
+    who_.store(everybody, std::memory_order_release);
   }
 
   // Acquire: pairs with the release in let_go().
   [[nodiscard]] bool in_a_row() noexcept { return held_.load(std::memory_order_acquire) != 0; }
 
-  typename P::Os::template Atomic<std::uintptr_t> owner_{nobody};
+  Flag who_{nobody};
   // Whether the sole one is inside of a change, and of a row of them; written by it alone.
   Flag inside_{0};
   Flag held_{0};
@@ -134,20 +139,20 @@ class SoleWord : public P::Os::template Atomic<std::uint32_t> {
     Plain::store(value, order);
   }
 
-  std::uint32_t exchange(std::uint32_t value, Order order = Order::seq_cst) noexcept {
-    return change([value](std::uint32_t) { return value; }, [&] { return Plain::exchange(value, order); });
+  [[gnu::always_inline]] std::uint32_t exchange(std::uint32_t value, Order order = Order::seq_cst) noexcept {
+    return change([value](std::uint32_t) { return value; }, [=, this] { return Plain::exchange(value, order); });
   }
-  std::uint32_t fetch_add(std::uint32_t by, Order order = Order::seq_cst) noexcept {
-    return change([by](std::uint32_t old) { return old + by; }, [&] { return Plain::fetch_add(by, order); });
+  [[gnu::always_inline]] std::uint32_t fetch_add(std::uint32_t by, Order order = Order::seq_cst) noexcept {
+    return change([by](std::uint32_t old) { return old + by; }, [=, this] { return Plain::fetch_add(by, order); });
   }
-  std::uint32_t fetch_sub(std::uint32_t by, Order order = Order::seq_cst) noexcept {
-    return change([by](std::uint32_t old) { return old - by; }, [&] { return Plain::fetch_sub(by, order); });
+  [[gnu::always_inline]] std::uint32_t fetch_sub(std::uint32_t by, Order order = Order::seq_cst) noexcept {
+    return change([by](std::uint32_t old) { return old - by; }, [=, this] { return Plain::fetch_sub(by, order); });
   }
-  std::uint32_t fetch_or(std::uint32_t bits, Order order = Order::seq_cst) noexcept {
-    return change([bits](std::uint32_t old) { return old | bits; }, [&] { return Plain::fetch_or(bits, order); });
+  [[gnu::always_inline]] std::uint32_t fetch_or(std::uint32_t bits, Order order = Order::seq_cst) noexcept {
+    return change([bits](std::uint32_t old) { return old | bits; }, [=, this] { return Plain::fetch_or(bits, order); });
   }
-  std::uint32_t fetch_and(std::uint32_t bits, Order order = Order::seq_cst) noexcept {
-    return change([bits](std::uint32_t old) { return old & bits; }, [&] { return Plain::fetch_and(bits, order); });
+  [[gnu::always_inline]] std::uint32_t fetch_and(std::uint32_t bits, Order order = Order::seq_cst) noexcept {
+    return change([bits](std::uint32_t old) { return old & bits; }, [=, this] { return Plain::fetch_and(bits, order); });
   }
 
   [[gnu::always_inline]] bool compare_exchange_strong(std::uint32_t& expected, std::uint32_t desired, Order success,
@@ -164,11 +169,23 @@ class SoleWord : public P::Os::template Atomic<std::uint32_t> {
  private:
   template <class To, class Locked>
   [[gnu::always_inline]] std::uint32_t change(To to, Locked locked) noexcept {
-    if (!P::sole().enter()) return locked();
+    if (P::sole().enter_again()) [[likely]]
+      return change_alone(to);
+    return change_at_first(to, locked);
+  }
+
+  // For one that is inside.
+  template <class To>
+  [[gnu::always_inline]] std::uint32_t change_alone(To to) noexcept {
     const std::uint32_t old = Plain::load(Order::acquire);
     Plain::store(to(old), Order::release);
     P::sole().leave();
     return old;
+  }
+
+  template <class To, class Locked>
+  [[gnu::noinline]] std::uint32_t change_at_first(To to, Locked locked) noexcept {
+    return P::sole().enter() ? change_alone(to) : locked();
   }
 
   // For one that is inside. These return what the word held before.
@@ -224,18 +241,18 @@ struct EveryWord {
   using Os = os::PrivateFutex;
 
   static Sole<EveryWord>& sole() noexcept { return everywhere; }
-  static std::uintptr_t me() noexcept { return reinterpret_cast<std::uintptr_t>(&of_thread); }
+  static bool& mine() noexcept { return of_thread; }
   static bool prepare() noexcept {
-    static const bool prepared = Os::fences_others() && Os::in_children([] { sole().after_fork(me()); });
+    static const bool prepared = Os::fences_others() && Os::in_children([] { sole().after_fork(); });
     return prepared;
   }
 
  private:
   static Sole<EveryWord> everywhere;
-  alignas(2) static constinit thread_local char of_thread;
+  static constinit thread_local bool of_thread;
 };
 inline constinit Sole<EveryWord> EveryWord::everywhere;
-alignas(2) inline constinit thread_local char EveryWord::of_thread = 0;
+inline constinit thread_local bool EveryWord::of_thread = false;
 
 using Word = SoleWord<EveryWord>;
 

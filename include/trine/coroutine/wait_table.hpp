@@ -99,17 +99,12 @@ class WaitTable {
     bool may_be_called_off_ = false;  // somebody may call call_off()
   };
 
-  /// What one call of wake() has to do.
+  /// Whom one call of wake() has yet to try. A wake that an attempt makes adds to that of the thread.
   struct Batch {
-    Sleeper* first = nullptr;  // to be tried, in order
+    Sleeper* first = nullptr;  // in order
     Sleeper* last;
-    Sleeper* vain = nullptr;  // tried in vain, the latest first
-    Sleeper* over = nullptr;  // to be delivered, in order
-    Sleeper* over_last;
 
-    [[nodiscard]] bool empty() const noexcept { return first == nullptr && vain == nullptr && over == nullptr; }
     void append(Sleeper& sleeper) noexcept { push(first, last, sleeper); }
-    void finish(Sleeper& sleeper) noexcept { push(over, over_last, sleeper); }
 
     static Sleeper* take(Sleeper*& list) noexcept {
       Sleeper* const sleeper = list;
@@ -117,12 +112,6 @@ class WaitTable {
       return sleeper;
     }
 
-    void fail(Sleeper& sleeper) noexcept {
-      sleeper.after_ = vain;
-      vain = &sleeper;
-    }
-
-   private:
     static void push(Sleeper*& head, Sleeper*& tail, Sleeper& sleeper) noexcept {
       sleeper.after_ = nullptr;
       (head != nullptr ? tail->after_ : head) = &sleeper;
@@ -189,14 +178,28 @@ class WaitTable {
     unlink(at, *node);
     Batch batch;
     P::batch() = &batch;
-    try_for(only, batch);
-    if (!batch.empty()) [[unlikely]]
-      return work(batch, true);
+    const bool over = only.rouse();
+    const bool delivered = over && P::deliver_to_this_thread(only);
+    if (!delivered || batch.first != nullptr) [[unlikely]]
+      return go_on_with(delivered ? nullptr : &only, over, batch);
     P::batch() = nullptr;
     P::Gate::let_go();
   }
 
  private:
+  /// Whom one call of wake() has tried.
+  struct Tried {
+    Sleeper* vain = nullptr;  // the latest first
+    Sleeper* over = nullptr;  // to be delivered, in order
+    Sleeper* over_last;
+
+    void fail(Sleeper& sleeper) noexcept {
+      sleeper.after_ = vain;
+      vain = &sleeper;
+    }
+    void finish(Sleeper& sleeper) noexcept { Batch::push(over, over_last, sleeper); }
+  };
+
   static constexpr std::size_t bucket_bits = P::bucket_bits;
 
   struct alignas(64) Bucket {
@@ -258,7 +261,7 @@ class WaitTable {
 
   Bucket& bucket_of(const Word* word) noexcept {
     constexpr std::uint64_t golden = 0x9E3779B97F4A7C15;  // 2^64 divided by the golden ratio
-    return buckets_[(P::address(*word) >> 2) * golden >> (64 - bucket_bits)];
+    return buckets_[P::address(*word) * golden >> (64 - bucket_bits)];
   }
 
   // As wake(), where a wake is in progress, or the calling thread is not the sole one.
@@ -282,34 +285,43 @@ class WaitTable {
       if (batch.first == nullptr) return;
     }
     P::batch() = &batch;
+    Tried tried;
     if (only != nullptr) {
       if (!only->rouse()) {
-        batch.fail(*only);
+        tried.fail(*only);
       } else if (batch.first != nullptr) {
-        finish(*only, batch);
+        finish(*only, tried);
       } else {
         P::batch() = nullptr;
         P::deliver(*only);
         return P::delivered();
       }
     }
-    work(batch, false);
+    work(batch, tried, false);
+  }
+
+  // As wake(), by the sole thread, after one was tried: it is over or not, and may have been delivered.
+  [[gnu::noinline]] void go_on_with(Sleeper* one, bool over, Batch& batch) noexcept {
+    Tried tried;
+    if (one != nullptr) over ? tried.finish(*one) : tried.fail(*one);
+    work(batch, tried, true);
   }
 
   // As wake(), by the sole thread. `at`: what find() said of the word.
   [[gnu::noinline]] void wake_ring(Node** at, Word& word, std::uint32_t count) noexcept {
     Batch batch;
+    Tried tried;
     P::batch() = &batch;
     Node* const last = (*at)->previous;
-    Node* const left = count == everyone ? try_ring(at, batch) : nullptr;
+    Node* const left = count == everyone ? try_ring(at, tried) : nullptr;
     if (left != nullptr) rejoin(*left, *last, word);
     if (left != nullptr || count != everyone) take(word, count, batch);
-    work(batch, true);
+    work(batch, tried, true);
   }
 
   // Takes a word's ring out as a whole, and tries for each where it stands: nobody else sees it meanwhile. Returns the first
   // that has to be asked whether it can be had, if there is one.
-  Node* try_ring(Node** at, Batch& batch) noexcept {
+  Node* try_ring(Node** at, Tried& tried) noexcept {
     Node* node = *at;
     Node* const last = node->previous;
     *at = node->next_head;
@@ -317,7 +329,7 @@ class WaitTable {
       Node* const next = node->next;
       const bool end = node == last;
       node->word.store(nullptr, std::memory_order_relaxed);
-      try_for(*node->sleeper, batch);
+      try_for(*node->sleeper, tried);
       if (end) return nullptr;
       node = next;
     }
@@ -371,39 +383,39 @@ class WaitTable {
   }
 
   // `held`: by the sole thread, which lets go before others can run because of what it did.
-  [[gnu::noinline]] void work(Batch& batch, bool held) noexcept {
-    while (batch.first != nullptr || batch.vain != nullptr) {
+  [[gnu::noinline]] void work(Batch& batch, Tried& tried, bool held) noexcept {
+    while (batch.first != nullptr || tried.vain != nullptr) {
       if (Sleeper* const sleeper = Batch::take(batch.first)) {
-        try_for(*sleeper, batch);
+        try_for(*sleeper, tried);
       } else {
         // Those that came last go back first, so that the first is at the head in the end.
-        put_back(*Batch::take(batch.vain), batch);
+        put_back(*Batch::take(tried.vain), tried);
       }
     }
     P::batch() = nullptr;
     if (held) P::Gate::let_go();
-    while (Sleeper* const sleeper = Batch::take(batch.over)) P::deliver(*sleeper);
+    while (Sleeper* const sleeper = Batch::take(tried.over)) P::deliver(*sleeper);
     P::delivered();
   }
 
-  [[gnu::always_inline]] static void try_for(Sleeper& sleeper, Batch& batch) noexcept {
+  [[gnu::always_inline]] static void try_for(Sleeper& sleeper, Tried& tried) noexcept {
     if (sleeper.rouse()) [[likely]] {
-      finish(sleeper, batch);
+      finish(sleeper, tried);
     } else {
-      batch.fail(sleeper);
+      tried.fail(sleeper);
     }
   }
 
   // What this thread itself resumes does not run before all this is done.
-  [[gnu::always_inline]] static void finish(Sleeper& sleeper, Batch& batch) noexcept {
-    if (!P::deliver_to_this_thread(sleeper)) batch.finish(sleeper);
+  [[gnu::always_inline]] static void finish(Sleeper& sleeper, Tried& tried) noexcept {
+    if (!P::deliver_to_this_thread(sleeper)) tried.finish(sleeper);
   }
 
-  void put_back(Sleeper& sleeper, Batch& batch) noexcept {
+  void put_back(Sleeper& sleeper, Tried& tried) noexcept {
     for (;;) {
       const Placed placed = sleeper.settle(*this, true);
       if (placed == Placed::asleep) return;
-      if (placed == Placed::called_off || sleeper.rouse()) return finish(sleeper, batch);
+      if (placed == Placed::called_off || sleeper.rouse()) return finish(sleeper, tried);
     }
   }
 

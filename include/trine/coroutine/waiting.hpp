@@ -34,8 +34,8 @@ class Resumer {
 
 // What a wait needs of the scheduler; scheduler.hpp has them.
 void post_to(Scheduler& scheduler, Ready& item) noexcept;
-/// The same if the calling thread is the only one that the scheduler has, else false.
-bool post_to_own(Scheduler& scheduler, Ready& item) noexcept;
+/// The same where the calling thread is the only one that the scheduler has.
+void post_to_own(Scheduler& scheduler, Ready& item) noexcept;
 bool take_back_from(Scheduler& scheduler, Ready& item) noexcept;
 void add_timer(Scheduler& scheduler, Timer& timer, Timer::TimePoint at);
 void remove_timer(Scheduler& scheduler, Timer& timer) noexcept;
@@ -128,10 +128,8 @@ class Waiting : public Remembering, private Ready {
   std::exception_ptr failure_;
 
   void disarm() noexcept;
-  /// The coroutine fetches the result. Who resumes it himself has said so already.
-  void awake() noexcept {
-    if (is(by_resumer)) is_no_more(suspended);
-  }
+  /// The coroutine fetches the result.
+  void awake() noexcept { is_no_more(suspended); }
 
  private:
   friend class Limit;
@@ -139,19 +137,17 @@ class Waiting : public Remembering, private Ready {
   void limit_by(const Until& until);
   void arm();
   void drop_limit() noexcept;
+  static void go_on(Ready& item);
   static void step(Ready& item);
   bool give_way();
   bool over_at_once();
   bool take_back_from_this_thread() noexcept;
   void tidy_and_resume();
   // The one on which it suspended, if that is to resume it.
-  [[nodiscard]] Scheduler* scheduler() const noexcept { return is(by_resumer) ? nullptr : scheduler_; }
+  [[nodiscard]] Scheduler* scheduler() const noexcept { return is(by_resumer) ? nullptr : static_cast<Scheduler*>(by_); }
 
   std::coroutine_handle<> coroutine_;
-  union {
-    Scheduler* scheduler_;
-    Resumer* resumer_;
-  };
+  void* by_;    // who resumes it: a Scheduler, or a Resumer
   Root* root_;  // this and the two before it: once it has begun
 };
 
@@ -192,7 +188,7 @@ class Limit final : private Timer {
   std::optional<std::stop_callback<CallOff>> on_cancel_;
 };
 
-inline Waiting::Waiting() noexcept : Ready(step) {}
+inline Waiting::Waiting() noexcept : Ready(go_on) {}
 // It has no limit any more, but where the coroutine was destroyed before it began to wait.
 [[gnu::always_inline]] inline Waiting::~Waiting() {
   if (limit_ != nullptr) [[unlikely]]
@@ -245,7 +241,7 @@ template <class W>
   wait.root_ = at.root;
   if (resumer != nullptr || wait.is(tidies) || (at.root != nullptr && at.root->cancel().stop_possible())) [[unlikely]]
     return start_tidily(self, resumer);
-  wait.scheduler_ = at.scheduler;
+  wait.by_ = at.scheduler;
   wait.becomes(suspended);
   if (self.rouse()) [[unlikely]] {
     wait.is_no_more(suspended);
@@ -260,11 +256,12 @@ template <class W>
 template <class W>
 [[gnu::noinline]] bool Waiting::start_tidily(W& self, Resumer* resumer) {
   Waiting& wait = self;
+  wait.run = step;
   wait.becomes(suspended);
   if (resumer == nullptr) {
-    wait.scheduler_ = here().scheduler;
+    wait.by_ = here().scheduler;
   } else {
-    wait.resumer_ = resumer;
+    wait.by_ = resumer;
     wait.becomes(by_resumer);
   }
   arm_or_give_up(self);
@@ -328,20 +325,23 @@ inline bool Waiting::over_at_once() {
 
 [[gnu::always_inline]] inline bool Everywhere::deliver_to_this_thread(Table::Sleeper& sleeper) noexcept {
   Waiting& waiting = static_cast<Waiting&>(sleeper);
-  Scheduler* const scheduler = waiting.scheduler();
-  return scheduler != nullptr && post_to_own(*scheduler, waiting);
+  if (waiting.by_ != here().alone) return false;
+  post_to_own(*static_cast<Scheduler*>(waiting.by_), waiting);
+  return true;
+}
+
+// One that is over, with nothing to be tidied. The coroutine says itself that it is awake.
+inline void Waiting::go_on(Ready& item) {
+  Waiting& self = static_cast<Waiting&>(item);
+  here().root = self.root_;
+  drive(self.coroutine_);
 }
 
 inline void Waiting::step(Ready& item) {
   Waiting& self = static_cast<Waiting&>(item);
   Here& at = here();
   Root* const outer = std::exchange(at.root, self.root_);
-  if (self.over_ && !self.left_ && !self.is(by_resumer | tidies)) [[likely]] {
-    self.is_no_more(suspended);
-    drive(self.coroutine_);
-  } else {
-    self.tidy_and_resume();
-  }
+  self.tidy_and_resume();
   at.root = outer;
 }
 
@@ -350,7 +350,7 @@ inline void Waiting::step(Ready& item) {
   if (!over_ && !leave()) return;
   if (limit_ != nullptr) drop_limit();
   if (several_) tidy();
-  if (is(by_resumer)) return resumer_->resume(coroutine_, *this);
+  if (is(by_resumer)) return static_cast<Resumer*>(by_)->resume(coroutine_, *this);
   is_no_more(suspended);
   if (left_ && !is(not_cancelled) && root_ != nullptr && root_->cancel().stop_requested()) return root_->cancelled();
   drive(coroutine_);
@@ -405,13 +405,12 @@ class Hop : private Ready {
     Hop& self = static_cast<Hop&>(item);
     const std::coroutine_handle<> coroutine = std::exchange(self.coroutine_, {});
     Here& at = here();
-    Root* const outer = std::exchange(at.root, self.root_);
+    at.root = self.root_;
     if (at.root != nullptr && at.root->cancel().stop_requested()) {
       at.root->cancelled();
     } else {
       drive(coroutine);
     }
-    at.root = outer;
   }
 
   Scheduler& to_;
