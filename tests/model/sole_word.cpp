@@ -279,7 +279,7 @@ TEST(SoleWordMutant, LeavingSeenWithoutAcquire) {
 }
 
 TEST(SoleWordMutant, StoresWithoutComingAlong) {
-  caught_two({.file = file, .function = "::settle(", .op = Op::load, .said = [](std::uint32_t) { return 1U; }},
+  caught_two({.file = file, .function = "::admit(", .op = Op::load, .said = [](std::uint32_t) { return 1U; }},
              one_stores<Mutated>, "check failed");
 }
 

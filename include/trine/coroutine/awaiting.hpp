@@ -98,7 +98,7 @@ class [[nodiscard]] Awaiting {
   [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<P> coroutine) {
     if (stage_ == Stage::done) [[unlikely]]
       return let_others_run(coroutine);
-    return pending().suspend(coroutine, nullptr, coroutine::Driven<P>);
+    return pending().suspend(coroutine, coroutine::Driven<P>);
   }
 
   [[gnu::always_inline]] R await_resume() {
@@ -114,7 +114,7 @@ class [[nodiscard]] Awaiting {
   /// For on(): as await_suspend(), to be resumed by `resumer`.
   bool suspend(std::coroutine_handle<> coroutine, coroutine::Resumer& resumer) {
     if (stage_ == Stage::done) return false;
-    return pending().suspend(coroutine, &resumer, false);
+    return pending().suspend_for(resumer, coroutine);
   }
 
  private:

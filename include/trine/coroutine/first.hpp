@@ -35,9 +35,8 @@ class First final : public Pending<S>, private Several<Table, Waiting, sizeof...
     }
   }
 
-  bool suspend(std::coroutine_handle<> coroutine, Resumer* resumer, bool) override {
-    return this->start(coroutine, resumer);
-  }
+  bool suspend(std::coroutine_handle<> coroutine, bool) override { return this->start(coroutine, nullptr); }
+  bool suspend_for(Resumer& resumer, std::coroutine_handle<> coroutine) override { return this->start(coroutine, &resumer); }
 
   S take() override {
     this->awake();

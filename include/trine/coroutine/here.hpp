@@ -77,6 +77,27 @@ inline Here& here() noexcept { return this_thread; }
 
 inline Table::Batch*& Everywhere::batch() noexcept { return here().batch; }
 
+/// Resumes those whom a coroutine that was resumed has named to go on, one after the other.
+[[gnu::always_inline]] inline void drive_named() {
+  Here& at = here();
+  while (at.next) std::exchange(at.next, nullptr).resume();
+}
+
+/// Resumes a coroutine, and then the one that it named to go on, and so forth: however deep tasks await each other, and in
+/// whichever way they are compiled, the stack does not grow.
+inline void drive(std::coroutine_handle<> coroutine) {
+  coroutine.resume();
+  drive_named();
+}
+
+/// Lets one go on whose turn it is, where `root` is the task that runs.
+[[gnu::always_inline]] inline void run_ready(Ready& item, Root* root) {
+  Here& at = here();
+  item.run(item);
+  drive_named();
+  at.root = root;
+}
+
 /// Resumes the coroutines that have no scheduler: after the waker's own work, and one after the other.
 inline void Everywhere::delivered() noexcept {
   Here& at = here();
@@ -84,22 +105,13 @@ inline void Everywhere::delivered() noexcept {
   Root* const root = at.root;
   while (Ready* const orphan = at.orphans) {
     at.orphans = std::exchange(orphan->next, nullptr);
-    orphan->run(*orphan);
-    at.root = root;
+    run_ready(*orphan, root);
   }
   at.resuming_orphans = false;
 }
 
 /// After so many waits that were over at once a coroutine lets the others of its scheduler run.
 inline constexpr int most_waits = 256;
-
-/// Resumes a coroutine, and then the one that it named to go on, and so forth: however deep tasks await each other, and in
-/// whichever way they are compiled, the stack does not grow.
-inline void drive(std::coroutine_handle<> coroutine) {
-  Here& at = here();
-  coroutine.resume();
-  while (at.next) std::exchange(at.next, nullptr).resume();
-}
 
 /// Numbers for those tasks that own something: under 2^30, each used once at a time.
 class Numbers {

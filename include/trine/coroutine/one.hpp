@@ -40,7 +40,9 @@ class Pending {
   virtual ~Pending() = default;
 
   /// false: it is done. `task`: the coroutine is one of ours, resumed by drive().
-  virtual bool suspend(std::coroutine_handle<> coroutine, Resumer* resumer, bool task) = 0;
+  virtual bool suspend(std::coroutine_handle<> coroutine, bool task) = 0;
+  /// The same for one that `resumer` is to resume.
+  virtual bool suspend_for(Resumer& resumer, std::coroutine_handle<> coroutine) = 0;
   virtual R take() = 0;
   /// The same, and destroys this.
   virtual R finish() {
@@ -78,9 +80,8 @@ class One final : public Pending<typename O::Result>, private Waiting {
     }
   }
 
-  [[gnu::flatten]] bool suspend(std::coroutine_handle<> coroutine, Resumer* resumer, bool) override {
-    return this->start_as(*this, coroutine, resumer);
-  }
+  [[gnu::flatten]] bool suspend(std::coroutine_handle<> coroutine, bool) override { return start_as(*this, coroutine); }
+  bool suspend_for(Resumer& resumer, std::coroutine_handle<> coroutine) override { return start(coroutine, &resumer); }
 
   R take() override {
     awake();

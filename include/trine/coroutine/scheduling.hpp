@@ -166,8 +166,7 @@ void Scheduler::work(Enough enough) {
       coroutine::Ready* const item = next();
       if (item == nullptr) break;
       at.waits = coroutine::most_waits;
-      item->run(*item);
-      at.root = root;
+      coroutine::run_ready(*item, root);
     }
     tend();
     if (!has_work()) idle(enough);

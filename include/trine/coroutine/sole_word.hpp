@@ -42,7 +42,8 @@ class Sole {
   /// Before a store, which needs nothing beside that others see it.
   [[gnu::always_inline]] void admit() noexcept {
     if (P::mine() && who_.load(std::memory_order_relaxed) == one) return;
-    if (settle()) leave();
+    // Acquire: as in settle().
+    if (who_.load(std::memory_order_acquire) != everybody && settle_first()) leave();
   }
 
   /// In the child of a fork, in its one thread: if the sole thread was another, it is not there.
@@ -158,7 +159,18 @@ class SoleWord : public P::Os::template Atomic<std::uint32_t> {
   [[gnu::always_inline]] bool compare_exchange_strong(std::uint32_t& expected, std::uint32_t desired, Order success,
                                                       Order failure) noexcept {
     const std::uint32_t wanted = expected;
-    expected = P::sole().enter_again() ? swap_alone(wanted, desired) : swap(wanted, desired, success, failure);
+    if (P::sole().enter_again()) [[likely]] {
+      const std::uint32_t old = Plain::load(Order::acquire);
+      if (old == wanted) [[likely]] {
+        Plain::store(desired, Order::release);
+        P::sole().leave();
+        return true;
+      }
+      P::sole().leave();
+      expected = old;
+      return false;
+    }
+    expected = swap(wanted, desired, success, failure);
     return expected == wanted;
   }
   [[gnu::always_inline]] bool compare_exchange_weak(std::uint32_t& expected, std::uint32_t desired, Order success,
@@ -263,6 +275,7 @@ struct SoleFutex : os::PrivateFutex {
 
   /// The sole thread has steps of its own.
   static void steps_between_fences() = delete;
+  static void alone() = delete;
 
   /// `words`: the one that such a lock sleeps on.
   static void sleep(std::span<const Sleep<Word>> words, const Limit& limit) {

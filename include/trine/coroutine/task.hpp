@@ -212,7 +212,7 @@ class [[nodiscard]] Task<T, B> {
       other_ = std::make_unique<FromOther>();
       other_->bridge.begin(task);
       other_->end.emplace(coroutine::Ended<B>{&other_->bridge.word()}, Until::forever());
-      return other_->end->suspend(waiter, resumer, false);
+      return resumer != nullptr ? other_->end->suspend_for(*resumer, waiter) : other_->end->suspend(waiter, false);
     }
 
     T await_resume() { return task_.take(); }
@@ -240,8 +240,9 @@ class Inside final : public Pending<R> {
  public:
   explicit Inside(Task<R, B> task) : running_(std::move(task).operator co_await()) {}
 
-  bool suspend(std::coroutine_handle<> coroutine, Resumer* resumer, bool task) override {
-    return running_.suspend(coroutine, resumer, task);
+  bool suspend(std::coroutine_handle<> coroutine, bool task) override { return running_.suspend(coroutine, nullptr, task); }
+  bool suspend_for(Resumer& resumer, std::coroutine_handle<> coroutine) override {
+    return running_.suspend(coroutine, &resumer, false);
   }
   R take() override { return running_.await_resume(); }
 

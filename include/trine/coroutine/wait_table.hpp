@@ -40,14 +40,14 @@ class WaitTable {
   struct Node {
     // The word whose list the node is in; nullptr: in none. Written with the list locked.
     typename Os::template Atomic<Word*> word{nullptr};
-    Node* next;  // these three: while it is in a list
-    Node* previous;
-    Node* next_head;
-    Sleeper* sleeper;
     // Where the owner last said that it sleeps. Not a Sleep: g++ copies what has a size of 13 bytes in two parts that overlap,
     // and the processor then waits for the stores of which it was just made.
     Word* where = nullptr;
+    Node* next;  // this, `previous` and `next_head`: while it is in a list
     std::uint32_t value;
+    Node* previous;
+    Node* next_head;
+    Sleeper* sleeper;
 
     void sleep_on(const Sleep<Word>& sleep) noexcept {
       where = sleep.word;
@@ -206,7 +206,7 @@ class WaitTable {
     typename P::Gate gate;
     Node* heads = nullptr;
 
-    Node** find(const Word* word) noexcept {
+    [[gnu::always_inline]] Node** find(const Word* word) noexcept {
       Node** at = &heads;
       while (*at != nullptr && (*at)->word.load(std::memory_order_relaxed) != word) at = &(*at)->next_head;
       return at;

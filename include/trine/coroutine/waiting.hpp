@@ -74,7 +74,7 @@ class Waiting : public Remembering, private Ready {
  public:
   /// Puts the coroutine to sleep: false if the wait was over before that. Where it was true, this may be gone.
   bool start(std::coroutine_handle<> coroutine, Resumer* resumer) {
-    coroutine_ = coroutine;
+    coroutine_ = coroutine.address();
     root_ = here().root;
     return start_tidily(*this, resumer);
   }
@@ -93,7 +93,7 @@ class Waiting : public Remembering, private Ready {
  protected:
   /// start() for a W that this is: the compiler sees which functions it calls.
   template <class W>
-  static bool start_as(W& self, std::coroutine_handle<> coroutine, Resumer* resumer);
+  static bool start_as(W& self, std::coroutine_handle<> coroutine);
   template <class W>
   static bool start_tidily(W& self, Resumer* resumer);
   template <class W>
@@ -146,9 +146,9 @@ class Waiting : public Remembering, private Ready {
   // The one on which it suspended, if that is to resume it.
   [[nodiscard]] Scheduler* scheduler() const noexcept { return is(by_resumer) ? nullptr : static_cast<Scheduler*>(by_); }
 
-  std::coroutine_handle<> coroutine_;
-  void* by_;    // who resumes it: a Scheduler, or a Resumer
-  Root* root_;  // this and the two before it: once it has begun
+  void* coroutine_;  // its address
+  void* by_;         // who resumes it: a Scheduler, or a Resumer
+  Root* root_;       // this and the two before it: once it has begun
 };
 
 /// What may end a wait early: its own limit, and the end that somebody wants its task to come to.
@@ -234,13 +234,13 @@ template <class W>
 }
 
 template <class W>
-[[gnu::always_inline]] inline bool Waiting::start_as(W& self, std::coroutine_handle<> coroutine, Resumer* resumer) {
+[[gnu::always_inline]] inline bool Waiting::start_as(W& self, std::coroutine_handle<> coroutine) {
   Waiting& wait = self;
   const Here& at = here();
-  wait.coroutine_ = coroutine;
+  wait.coroutine_ = coroutine.address();
   wait.root_ = at.root;
-  if (resumer != nullptr || wait.is(tidies) || (at.root != nullptr && at.root->cancel().stop_possible())) [[unlikely]]
-    return start_tidily(self, resumer);
+  if (wait.is(tidies) || (at.root != nullptr && at.root->cancel().stop_possible())) [[unlikely]]
+    return start_tidily(self, nullptr);
   wait.by_ = at.scheduler;
   wait.becomes(suspended);
   if (self.rouse()) [[unlikely]] {
@@ -330,11 +330,11 @@ inline bool Waiting::over_at_once() {
   return true;
 }
 
-// One that is over, with nothing to be tidied. The coroutine says itself that it is awake.
+// One that is over, with nothing to be tidied. The coroutine says itself that it is awake, and who called this drives.
 inline void Waiting::go_on(Ready& item) {
   Waiting& self = static_cast<Waiting&>(item);
   here().root = self.root_;
-  drive(self.coroutine_);
+  std::coroutine_handle<>::from_address(self.coroutine_).resume();
 }
 
 inline void Waiting::step(Ready& item) {
@@ -350,10 +350,10 @@ inline void Waiting::step(Ready& item) {
   if (!over_ && !leave()) return;
   if (limit_ != nullptr) drop_limit();
   if (several_) tidy();
-  if (is(by_resumer)) return static_cast<Resumer*>(by_)->resume(coroutine_, *this);
+  if (is(by_resumer)) return static_cast<Resumer*>(by_)->resume(std::coroutine_handle<>::from_address(coroutine_), *this);
   is_no_more(suspended);
   if (left_ && !is(not_cancelled) && root_ != nullptr && root_->cancel().stop_requested()) return root_->cancelled();
-  drive(coroutine_);
+  drive(std::coroutine_handle<>::from_address(coroutine_));
 }
 
 // One that nobody else resumes, by another that the same call woke.
