@@ -55,7 +55,7 @@ class Event {
   }
 
   /// Later waiters wait again. Never blocks. Acquire: who clears and then looks at the data sees what the last set() said.
-  void clear() noexcept { state_->word.fetch_and(~is_set_bit, std::memory_order_acq_rel); }
+  [[gnu::always_inline]] void clear() noexcept { state_->word.fetch_and(~is_set_bit, std::memory_order_acq_rel); }
 
   /// Waits until the event is set: true, or false when it gave up.
   typename B::template Result<bool> wait(const Until& until = Until::forever()) { return B::run(wait_op(), until); }

@@ -133,7 +133,7 @@ class WaitTable {
     // Sequentially consistent, both: who calls off sets the bit and then looks for the node; one of the two sees the other.
     node.word.store(node.where, std::memory_order_seq_cst);
     if ((sleeper.state_.load(std::memory_order_seq_cst) & Sleeper::calling_off) == 0) return Placed::asleep;
-    unlink(bucket.find(node.where), node);
+    unlink(bucket.find(node.where).at, node);
     return Placed::called_off;
   }
 
@@ -161,7 +161,7 @@ class WaitTable {
     Bucket& bucket = bucket_of(word);
     const Hold hold(bucket);
     if (node.word.load(std::memory_order_relaxed) != word) return false;
-    unlink(bucket.find(word), node);
+    unlink(bucket.find(word).at, node);
     return true;
   }
 
@@ -170,12 +170,18 @@ class WaitTable {
   [[gnu::noinline]] void wake(Word& word, std::uint32_t count) noexcept {
     if (P::batch() != nullptr || !P::Gate::hold()) [[unlikely]]
       return wake_among_others(word, count);
-    Node** const at = bucket_of(&word).find(&word);
-    Node* const node = *at;
+    const auto [at, node] = bucket_of(&word).find(&word);
     if (node == nullptr) return P::Gate::let_go();
     Sleeper& only = *node->sleeper;
-    if ((count != 1 && node->next != node) || only.several_) return wake_ring(at, word, count);
-    unlink(at, *node);
+    if (only.several_) [[unlikely]]
+      return wake_ring(at, word, count);
+    if (node->next == node) {
+      node->word.store(nullptr, std::memory_order_relaxed);
+      *at = node->next_head;
+    } else {
+      if (count != 1) return wake_ring(at, word, count);
+      unlink(at, *node);
+    }
     Batch batch;
     P::batch() = &batch;
     const bool over = only.rouse();
@@ -202,19 +208,27 @@ class WaitTable {
 
   static constexpr std::size_t bucket_bits = P::bucket_bits;
 
+  /// The ring of a word, or the end of the chain.
+  struct Found {
+    Node** at;  // what points to it
+    Node* head;
+  };
+
   struct alignas(64) Bucket {
     typename P::Gate gate;
     Node* heads = nullptr;
 
-    [[gnu::always_inline]] Node** find(const Word* word) noexcept {
-      Node** at = &heads;
-      while (*at != nullptr && (*at)->word.load(std::memory_order_relaxed) != word) at = &(*at)->next_head;
-      return at;
+    [[gnu::always_inline]] Found find(const Word* word) noexcept {
+      Found found{&heads, heads};
+      while (found.head != nullptr && found.head->word.load(std::memory_order_relaxed) != word) {
+        found = {&found.head->next_head, found.head->next_head};
+      }
+      return found;
     }
 
-    // `at`: what find() said of the node's word.
-    void link(Node** at, Node& node, bool front) noexcept {
-      Node* const head = *at;
+    // `found`: what find() said of the node's word.
+    [[gnu::always_inline]] void link(Found found, Node& node, bool front) noexcept {
+      const auto [at, head] = found;
       if (head == nullptr) {
         node.next = node.previous = &node;
         node.next_head = nullptr;
@@ -271,8 +285,7 @@ class WaitTable {
     {
       Bucket& bucket = bucket_of(&word);
       const Hold hold(bucket);
-      Node** const at = bucket.find(&word);
-      Node* const node = *at;
+      const auto [at, node] = bucket.find(&word);
       if (node == nullptr) return;
       if ((count == 1 || node->next == node) && node->sleeper->claim()) {
         only = node->sleeper;
@@ -341,14 +354,13 @@ class WaitTable {
     first.previous = &last;
     last.next = &first;
     first.next_head = nullptr;
-    *bucket_of(&word).find(&word) = &first;
+    *bucket_of(&word).find(&word).at = &first;
   }
 
   void take(Word& word, std::uint32_t count, Batch& batch) noexcept {
     Bucket& bucket = bucket_of(&word);
     const Hold hold(bucket);
-    Node** const at = bucket.find(&word);
-    Node* node = *at;
+    auto [at, node] = bucket.find(&word);
     if (node == nullptr) return;
     Node* const last = node->previous;
     // The rule is that all can be had: the ring is cut once.
