@@ -121,6 +121,38 @@ void a_gate_guards_three() {
   model::check_that(count_up.count.get() == 3);
 }
 
+// One that retires may be followed by another, and may come again.
+template <class W>
+void one_retires() {
+  const typename W::World world;
+  CountWithinAGate<W> count_up;
+  Thread other([&] {
+    count_up();
+    W::World::current->sole.retire();
+  });
+  count_up();
+  W::World::current->sole.retire();
+  count_up();
+  other.join();
+  model::check_that(count_up.count.get() == 3);
+}
+
+template <class W>
+void three_retire() {
+  const typename W::World world;
+  CountWithinAGate<W> count_up;
+  const auto once = [&] {
+    count_up();
+    W::World::current->sole.retire();
+  };
+  Thread one(once);
+  Thread other(once);
+  once();
+  one.join();
+  other.join();
+  model::check_that(count_up.count.get() == 3);
+}
+
 // A row of changes is one for all others, and each change in it is as ever.
 template <class W>
 void a_row_is_one_change() {
@@ -228,6 +260,8 @@ TEST(SoleWord, OneStores) { prove_two(one_stores<B>); }
 TEST(SoleWord, AShortLockGuards) { prove(2, 2, a_short_lock_guards<B>); }
 TEST(SoleWord, AGateGuards) { prove(2, 2, a_gate_guards<B>); }
 TEST(SoleWord, AGateGuardsThree) { prove(3, 1, a_gate_guards_three<B>); }
+TEST(SoleWord, OneRetires) { prove(2, 2, one_retires<B>); }
+TEST(SoleWord, ThreeRetire) { prove(3, 1, three_retire<B>); }
 TEST(SoleWord, ARowIsOneChange) { prove(2, 2, a_row_is_one_change<B>); }
 TEST(SoleWord, ARowIsOneChangeForThree) { prove(3, 1, a_row_is_one_change_for_three<B>); }
 TEST(SoleWord, ARowOfWordsIsOneChange) { prove_two(a_row_of_words_is_one_change<B>); }
@@ -281,6 +315,11 @@ TEST(SoleWordMutant, LeavingSeenWithoutAcquire) {
 TEST(SoleWordMutant, StoresWithoutComingAlong) {
   caught_two({.file = file, .function = "::admit(", .op = Op::load, .said = [](std::uint32_t) { return 1U; }},
              one_stores<Mutated>, "check failed");
+}
+
+TEST(SoleWordMutant, RetiresWithoutRelease) {
+  caught_two({.file = file, .function = "::retire(", .op = Op::compare_exchange, .order = release, .weakened = relaxed},
+             one_retires<Mutated>, "data race");
 }
 
 // Who comes along does not wait for a row of changes to end.

@@ -19,8 +19,8 @@ namespace trine::coroutine {
 /// and then looks whether it is inside. With the fence between, one of the two sees the other. A row of changes between which
 /// nobody may come is said in the same way, beside, and each change in it is made as ever.
 ///
-/// `P`: `Os` (as for Blocking), `mine()`, a variable of the calling thread that says whether it was ever the sole one, and
-/// `prepare()`, whether a thread may be the sole one at all.
+/// `P`: `Os` (as for Blocking), `mine()`, a variable of the calling thread that says whether it was the sole one and has not
+/// retired, and `prepare()`, which is called by a thread at first, and says whether one may be the sole one at all.
 template <class P>
 class Sole {
  public:
@@ -44,6 +44,16 @@ class Sole {
     if (P::mine() && who_.load(std::memory_order_relaxed) == one) return;
     // Acquire: as in settle().
     if (who_.load(std::memory_order_acquire) != everybody && settle_first()) leave();
+  }
+
+  /// The calling thread ends: if it is the sole one, the next that changes a word is that. It may change words still, as any
+  /// other may.
+  void retire() noexcept {
+    if (!P::mine()) return;
+    P::mine() = false;
+    std::uint32_t seen = one;
+    // Release: pairs with the acquire of the next one. Where it fails somebody comes along, and waits for nothing.
+    who_.compare_exchange_strong(seen, nobody, std::memory_order_release, std::memory_order_relaxed);
   }
 
   /// In the child of a fork, in its one thread: if the sole thread was another, it is not there.
@@ -88,7 +98,7 @@ class Sole {
       std::uint32_t seen = who_.load(std::memory_order_acquire);
       if (seen == everybody) return false;
       if (seen == nobody) {
-        // Nothing to see yet, and nothing to show.
+        // Acquire: pairs with the release of one that has retired. There is nothing to show.
         if (who_.compare_exchange_strong(seen, possible ? one : everybody, std::memory_order_acq_rel, std::memory_order_relaxed)) {
           P::mine() = possible;
         }
@@ -255,11 +265,19 @@ struct EveryWord {
   static Sole<EveryWord>& sole() noexcept { return everywhere; }
   static bool& mine() noexcept { return of_thread; }
   static bool prepare() noexcept {
+    static thread_local const AtTheEnd at_the_end;
     static const bool prepared = Os::fences_others() && Os::in_children([] { sole().after_fork(); });
     return prepared;
   }
 
  private:
+  struct AtTheEnd {
+    AtTheEnd() noexcept {}
+    AtTheEnd(const AtTheEnd&) = delete;
+    AtTheEnd& operator=(const AtTheEnd&) = delete;
+    ~AtTheEnd() { sole().retire(); }
+  };
+
   static Sole<EveryWord> everywhere;
   static constinit thread_local bool of_thread;
 };

@@ -215,7 +215,10 @@ class [[nodiscard]] Task<T, B> {
       return resumer != nullptr ? other_->end->suspend_for(*resumer, waiter) : other_->end->suspend(waiter, false);
     }
 
-    T await_resume() { return task_.take(); }
+    T await_resume() {
+      if (other_ != nullptr) other_->end->take();
+      return task_.take();
+    }
 
    private:
     struct FromOther {
