@@ -25,8 +25,15 @@ struct on_sole_words : trine::Blocking<SleepOnSole<Os>> {
   static std::uint32_t self() { return model::self(); }
 };
 
+template <class Os>
+struct by_number : trine::Blocking<Os> {
+  using Gate = trine::coroutine::SoleGate<Numbered<Os>, typename trine::Blocking<Os>::ShortLock>;
+  using World = typename Numbered<Os>::World;
+};
+
 using B = on_sole_words<trine::modelling::ModelledSleep>;
 using Mutated = on_sole_words<MutableSleep>;
+using ByNumber = by_number<trine::modelling::ModelledSleep>;
 
 template <class W>
 void two_count() {
@@ -260,6 +267,8 @@ TEST(SoleWord, OneStores) { prove_two(one_stores<B>); }
 TEST(SoleWord, AShortLockGuards) { prove(2, 2, a_short_lock_guards<B>); }
 TEST(SoleWord, AGateGuards) { prove(2, 2, a_gate_guards<B>); }
 TEST(SoleWord, AGateGuardsThree) { prove(3, 1, a_gate_guards_three<B>); }
+TEST(SoleWord, AGateGuardsByNumber) { prove(2, 2, a_gate_guards<ByNumber>); }
+TEST(SoleWord, AGateGuardsThreeByNumber) { prove(3, 1, a_gate_guards_three<ByNumber>); }
 TEST(SoleWord, OneRetires) { prove(2, 2, one_retires<B>); }
 TEST(SoleWord, ThreeRetire) { prove(3, 1, three_retire<B>); }
 TEST(SoleWord, ARowIsOneChange) { prove(2, 2, a_row_is_one_change<B>); }

@@ -27,6 +27,24 @@ struct Modelled {
 
   static Sole& sole() { return World::current->sole; }
   static bool& mine() { return World::current->mine.at(model::self()); }
+  static constexpr std::uintptr_t number() { return 2; }
+  static bool prepare() { return true; }
+};
+
+/// The same where threads are told apart by numbers, as for an object of which there may be many.
+template <class Os_>
+struct Numbered {
+  using Os = Os_;
+  using Sole = trine::coroutine::Sole<Numbered>;
+
+  struct World {
+    World() { current = this; }
+    Sole sole;
+    static inline World* current = nullptr;
+  };
+
+  static Sole& sole() { return World::current->sole; }
+  static std::uintptr_t number() { return 16 + 2 * model::self(); }
   static bool prepare() { return true; }
 };
 

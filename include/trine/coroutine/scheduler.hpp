@@ -189,7 +189,7 @@ class Scheduler {
   const bool several_;
   coroutine::ReadyList line_;              // of the one thread
   Threads::ShortLock gate_;                // guards the following four, but for:
-  coroutine::Sole<coroutine::EveryWord> sole_;
+  coroutine::Sole<coroutine::EachObject> sole_;
   coroutine::ReadyList inbox_;             // from outside; with several threads, all there is
   coroutine::Spawned* spawned_ = nullptr;  // the latest first
   std::exception_ptr failure_;

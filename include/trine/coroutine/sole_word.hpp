@@ -19,8 +19,10 @@ namespace trine::coroutine {
 /// and then looks whether it is inside. With the fence between, one of the two sees the other. A row of changes between which
 /// nobody may come is said in the same way, beside, and each change in it is made as ever.
 ///
-/// `P`: `Os` (as for Blocking), `mine()`, a variable of the calling thread that says whether it was the sole one and has not
-/// retired, and `prepare()`, which is called by a thread at first, and says whether one may be the sole one at all.
+/// `P`: `Os` (as for Blocking); `number()`, an even number that is not 0 and differs from thread to thread (that of a thread
+/// which has ended may come again: its successor is the sole one then); and `prepare()`, which is called by a thread at first, and
+/// says whether one may be the sole one at all. Where there is one Sole for a P, the number may be the same for all if there
+/// is `mine()` as well: a variable of the calling thread that says whether it was the sole one and has not retired.
 template <class P>
 class Sole {
  public:
@@ -41,7 +43,7 @@ class Sole {
 
   /// Before a store, which needs nothing beside that others see it.
   [[gnu::always_inline]] void admit() noexcept {
-    if (P::mine() && who_.load(std::memory_order_relaxed) == one) return;
+    if (own() && who_.load(std::memory_order_relaxed) == P::number()) return;
     // Acquire: as in settle().
     if (who_.load(std::memory_order_acquire) != everybody && settle_first()) leave();
   }
@@ -51,14 +53,14 @@ class Sole {
   void retire() noexcept {
     if (!P::mine()) return;
     P::mine() = false;
-    std::uint32_t seen = one;
+    std::uintptr_t seen = P::number();
     // Release: pairs with the acquire of the next one. Where it fails somebody comes along, and waits for nothing.
     who_.compare_exchange_strong(seen, nobody, std::memory_order_release, std::memory_order_relaxed);
   }
 
   /// In the child of a fork, in its one thread: if the sole thread was another, it is not there.
   void after_fork() noexcept {
-    if (P::mine() && who_.load(std::memory_order_relaxed) == one) return;
+    if (own() && who_.load(std::memory_order_relaxed) == P::number()) return;
     inside_.store(0, std::memory_order_relaxed);
     held_.store(0, std::memory_order_relaxed);
     who_.store(everybody, std::memory_order_relaxed);
@@ -68,19 +70,27 @@ class Sole {
   using Flag = typename P::Os::template Atomic<std::uint32_t>;
 
   // Who changes words:
-  static constexpr std::uint32_t nobody = 0;     // has yet
-  static constexpr std::uint32_t everybody = 1;  // does
-  static constexpr std::uint32_t one = 2;        // alone
-  static constexpr std::uint32_t closing = 3;    // one did, and may be inside
+  static constexpr std::uintptr_t nobody = 0;     // has yet
+  static constexpr std::uintptr_t everybody = 1;  // does
+  static constexpr std::uintptr_t closing = 1;    // added to a thread's number: it was the sole one, and may be inside
+
+  // Whether the calling thread is the sole one, or was.
+  [[gnu::always_inline]] bool own() noexcept {
+    if constexpr (requires { P::mine(); }) {
+      return P::mine();
+    } else {
+      return (who_.load(std::memory_order_relaxed) & ~closing) == P::number();
+    }
+  }
 
   // Only the sole thread finds that it is or was that: it alone writes the flags.
   [[gnu::always_inline]] bool say(Flag& flag) noexcept {
-    if (!P::mine()) [[unlikely]]
+    if (!own()) [[unlikely]]
       return false;
     flag.store(1, std::memory_order_relaxed);
     // For the compiler; who comes along fences this thread.
     std::atomic_signal_fence(std::memory_order_seq_cst);
-    if (who_.load(std::memory_order_relaxed) == one) [[likely]]
+    if (who_.load(std::memory_order_relaxed) == P::number()) [[likely]]
       return true;
     flag.store(0, std::memory_order_release);
     return false;
@@ -95,21 +105,22 @@ class Sole {
   [[gnu::noinline, gnu::cold]] bool settle_first() noexcept {
     const bool possible = P::prepare();
     for (;;) {
-      std::uint32_t seen = who_.load(std::memory_order_acquire);
+      std::uintptr_t seen = who_.load(std::memory_order_acquire);
       if (seen == everybody) return false;
       if (seen == nobody) {
         // Acquire: pairs with the release of one that has retired. There is nothing to show.
-        if (who_.compare_exchange_strong(seen, possible ? one : everybody, std::memory_order_acq_rel, std::memory_order_relaxed)) {
-          P::mine() = possible;
+        const std::uintptr_t then = possible ? P::number() : everybody;
+        if (who_.compare_exchange_strong(seen, then, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+          if constexpr (requires { P::mine(); }) P::mine() = possible;
         }
-      } else if (P::mine()) {
-        if (seen == one) return enter();
+      } else if (own()) {
+        if (seen == P::number()) return enter();
         // Who comes along waits for let_go().
         if (held_.load(std::memory_order_relaxed) != 0) return true;
         // This is the sole thread, and it is not inside. Release: pairs with the acquire of those to whom its changes matter.
         who_.store(everybody, std::memory_order_release);
-      } else if (seen == closing ||
-                 who_.compare_exchange_strong(seen, closing, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+      } else if ((seen & closing) != 0 || who_.compare_exchange_strong(seen, seen | closing, std::memory_order_acq_rel,
+                                                                       std::memory_order_relaxed)) {
         close();
       }
     }
@@ -126,7 +137,7 @@ class Sole {
   // Acquire: pairs with the release in let_go().
   [[nodiscard]] bool in_a_row() noexcept { return held_.load(std::memory_order_acquire) != 0; }
 
-  Flag who_{nobody};
+  typename P::Os::template Atomic<std::uintptr_t> who_{nobody};
   // Whether the sole one is inside of a change, and of a row of them; written by it alone.
   Flag inside_{0};
   Flag held_{0};
@@ -264,6 +275,7 @@ struct EveryWord {
 
   static Sole<EveryWord>& sole() noexcept { return everywhere; }
   static bool& mine() noexcept { return of_thread; }
+  static constexpr std::uintptr_t number() noexcept { return 2; }
   static bool prepare() noexcept {
     static thread_local const AtTheEnd at_the_end;
     static const bool prepared = Os::fences_others() && Os::in_children([] { sole().after_fork(); });
@@ -283,6 +295,18 @@ struct EveryWord {
 };
 inline constinit Sole<EveryWord> EveryWord::everywhere;
 inline constinit thread_local bool EveryWord::of_thread = false;
+
+/// What one thread alone does with an object: there may be any number of these.
+struct EachObject {
+  using Os = os::PrivateFutex;
+
+  static std::uintptr_t number() noexcept { return reinterpret_cast<std::uintptr_t>(&of_thread); }
+  static bool prepare() noexcept { return EveryWord::prepare(); }
+
+ private:
+  alignas(2) static constinit thread_local char of_thread;
+};
+alignas(2) inline constinit thread_local char EachObject::of_thread = 0;
 
 using Word = SoleWord<EveryWord>;
 
