@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include <folly/MPMCQueue.h>
 #include <folly/SharedMutex.h>

@@ -34,7 +34,7 @@ class LockWordOperation : public OperationOf<bool, B> {
 
   /// For one who looks on before it sleeps, how many pauses to make between two looks: whoever frees a lock for which others compete
   /// soon takes it again, and each look takes the word's cache line away from him.
-  static constexpr std::uint32_t patience() noexcept { return 8; }
+  static constexpr std::uint32_t patience() noexcept { return 32; }
 
   bool result() const {
     if (outcome_ == Word::Outcome::owner_died) fail<OwnerDied>();
