@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <type_traits>
 #include <utility>
 
 #include <trine/backend/threads.hpp>
@@ -20,6 +21,7 @@ class FifoItems : public PlainItems<T> {
   struct Slot;
   struct Chunk;
   using Place = typename B::template Cell<Slot>;
+  static constexpr bool near = lies_with_indices<T>;
 
  public:
   static constexpr bool one_gate = false;
@@ -31,13 +33,17 @@ class FifoItems : public PlainItems<T> {
     Chunk* chunk = nullptr;
   };
 
-  FifoItems(std::size_t capacity, Cursor& put, Cursor& get)
-      : ring_(capacity != 0), first_((put = get = first_of(*new Chunk(ring_ ? capacity : chunk_size))).next) {}
+  FifoItems(std::size_t capacity, Cursor& put, Cursor& get) : ring_(capacity != 0) {
+    if constexpr (near) {
+      put = get = first_of(capacity == 1 ? *new Chunk(only_) : *new Chunk(ring_ ? capacity : chunk_size));
+    } else {
+      only_ = (put = get = first_of(*new Chunk(ring_ ? capacity : chunk_size))).next;
+    }
+  }
   FifoItems(const FifoItems&) = delete;
   FifoItems& operator=(const FifoItems&) = delete;
 
-  /// Where the item of a queue of one lies.
-  [[nodiscard]] const void* only_place() const noexcept { return first_; }
+  [[nodiscard]] const void* only_place() const noexcept requires(!near) { return only_; }
 
   /// Puts an item in at the cursor. If this throws, nothing has happened.
   template <class Item>
@@ -74,13 +80,15 @@ class FifoItems : public PlainItems<T> {
 
   // A place is guarded by the index that publishes it; `next` by that of the first item in the next chunk.
   struct Chunk {
-    explicit Chunk(std::size_t count) : size(count), places(new Place[count]) {}
+    explicit Chunk(std::size_t count) : size(count), own(new Place[count]), places(own.get()) {}
+    explicit Chunk(Place& only) noexcept : size(1), places(&only) {}
     const std::size_t size;
-    std::unique_ptr<Place[]> places;
+    const std::unique_ptr<Place[]> own;
+    Place* const places;
     typename B::template Cell<Chunk*> next;
   };
 
-  static Cursor first_of(Chunk& chunk) noexcept { return {chunk.places.get(), chunk.places.get() + chunk.size, &chunk}; }
+  static Cursor first_of(Chunk& chunk) noexcept { return {chunk.places, chunk.places + chunk.size, &chunk}; }
 
   template <class Sink>
   void take_at(Cursor& cursor, Sink&& sink) {
@@ -107,8 +115,8 @@ class FifoItems : public PlainItems<T> {
     return next;
   }
 
+  std::conditional_t<near, Place, const Place*> only_{};  // of a queue with room for one
   const bool ring_;
-  const Place* const first_;
   typename B::template Atomic<Chunk*> spare_{nullptr};
 };
 

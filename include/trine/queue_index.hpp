@@ -23,15 +23,15 @@ struct QueueIndex {
 
   /// For one who waits: whether a try with the gate held could bring nothing new, as there is nothing to get. So those who look
   /// on leave the gate to others, and its cache line to the other end's party.
-  template <class End>
-  static bool still_empty(const End& put_end, const End& get_end) noexcept {
-    return inside(put_end, get_end, 1) == 0;
+  template <class Index>
+  static bool still_empty(const Index& put_index, const Index& get_index) noexcept {
+    return inside(put_index, get_index, 1) == 0;
   }
 
   /// The same where there is no room to put.
-  template <class End>
-  static bool still_full(const End& put_end, const End& get_end, std::uint32_t limit) noexcept {
-    return inside(put_end, get_end, limit - 1) >= limit;
+  template <class Index>
+  static bool still_full(const Index& put_index, const Index& get_index, std::uint32_t limit) noexcept {
+    return inside(put_index, get_index, limit - 1) >= limit;
   }
 
  private:
@@ -40,10 +40,10 @@ struct QueueIndex {
   // read again with the gate held before anything is done. A wrong answer costs one who looks on a moment. One who is about to
   // sleep has raised a flag before: what was published before a look at the flag that missed that, is seen here; whoever
   // publishes later wakes.
-  template <class End>
-  static std::uint32_t inside(const End& put_end, const End& get_end, std::uint32_t if_closed) noexcept {
-    const std::uint32_t got = get_end.index.load(std::memory_order_acquire);
-    const std::uint32_t put = put_end.index.load(std::memory_order_relaxed);
+  template <class Index>
+  static std::uint32_t inside(const Index& put_index, const Index& get_index, std::uint32_t if_closed) noexcept {
+    const std::uint32_t got = get_index.load(std::memory_order_acquire);
+    const std::uint32_t put = put_index.load(std::memory_order_relaxed);
     return (put & closed) != 0 ? if_closed : distance(got, put);
   }
 };

@@ -22,7 +22,7 @@ namespace trine {
 /// | take(at, sink) | hands an item to the sink |
 /// | places(n) | how many there can be with a capacity of n; `fixed`: that is the capacity, whatever was asked for |
 /// | owns_memory | free(cursor, n) is to be called at the end, with n items left |
-/// | only_place() | if there: where the item of a queue with room for one lies |
+/// | only_place() | if there: where the item of a queue with room for one lies; not there where the Items begin with it |
 /// | mend(put, got) | if there: called with the lock held when its last owner died with it |
 /// | extra(n, ...), lie_at(memory) | if there: how much memory behind the state it needs, and where that is |
 
@@ -44,19 +44,30 @@ template <class Items, class B>
 struct QueueEnd {
   typename B::ShortLock gate;
   typename B::Flag waiting;                                // for this end to move
-  typename B::template Atomic<std::uint32_t> index{0};     // how far it has come: see QueueState
+  typename B::template Atomic<std::uint32_t> index{0};     // how far it has come, with room for several: see QueueState
   typename B::template Cell<std::uint32_t> other;          // the other end's index, as last seen from here
   [[no_unique_address]] typename Items::Cursor cursor;
   [[no_unique_address]] typename B::Patience patience;     // of those who use this end with the other
 };
 
-// Room for one: each put needs what the last get wrote and the place that it read, each get the place that the put wrote, and
-// where the parties run on different cores these lie in the other's cache. Asked for before the gate is taken they come
-// together with its line; behind its locked instruction they would come one after the other.
+/// How far the ends of a queue with room for one have come: beside each other and before the item, in one cache line. Each put
+/// needs what the last get wrote and each get what the put wrote, and where the parties run on different cores each line more is
+/// one more way. In longer queues the ends have their own, so that the two sides keep out of each other's lines.
+template <class B>
+struct QueueIndicesOfOne {
+  typename B::template Atomic<std::uint32_t> put{0};
+  typename B::template Atomic<std::uint32_t> get{0};
+};
 
-template <class Items, class B>
-[[gnu::always_inline]] inline void fetch_for_put(Items& items, const QueueEnd<Items, B>& get_end) noexcept {
-  B::Patience::fetch(&get_end.index);
+/// Whether an item is so small that Items for one may begin with it: so it lies behind these indices, in their cache line.
+template <class T>
+inline constexpr bool lies_with_indices = sizeof(T) <= 32 && alignof(T) <= 8;
+
+// Where the one item lies elsewhere, its line is asked for before the gate is taken, so that it comes together with the others;
+// behind the gate's locked instruction it would come after them.
+
+template <class B, class Items>
+[[gnu::always_inline]] inline void fetch_for_put(Items& items) noexcept {
   if constexpr (requires { items.only_place(); }) B::Patience::fetch_to_write(items.only_place());
 }
 

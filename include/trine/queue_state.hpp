@@ -21,7 +21,7 @@ namespace trine {
 /// The algorithm of the queues: two ends, each with a short lock and an index. Whoever puts holds the one end, whoever gets holds
 /// the other (where the items have a single lock, both ends have that). The store of an index publishes: until it nothing has
 /// happened, after it all has. Each end remembers what it last saw of the other's index, and looks again only when that is not
-/// enough, so that a producer and a consumer rarely touch each other's cache line.
+/// enough, so that a producer and a consumer rarely touch each other's line; with room for one, all they need is in one line.
 ///
 /// Those who wait for items raise the flag of the putting end, look for the last time, and sleep on the flag; who puts publishes
 /// and then wakes. Those who wait for room do the same at the getting end. A woken one raises the flag again before it looks again,
@@ -44,6 +44,7 @@ struct QueueState : QueueIndex {
   static constexpr std::uint32_t sleepers = 1;
 
   using End = QueueEnd<Items, B>;
+  using Index = typename B::template Atomic<std::uint32_t>;
 
   template <class... Arguments>
   explicit QueueState(std::size_t capacity, Arguments&&... for_items)
@@ -62,23 +63,27 @@ struct QueueState : QueueIndex {
 
   Gate& put_gate() noexcept { return put_end.gate; }
   Gate& get_gate() noexcept { return (Items::one_gate ? put_end : get_end).gate; }
+  Index& put_index() noexcept { return limit == 1 ? of_one.put : put_end.index; }
+  Index& get_index() noexcept { return limit == 1 ? of_one.get : get_end.index; }
+  [[nodiscard]] const Index& put_index() const noexcept { return limit == 1 ? of_one.put : put_end.index; }
+  [[nodiscard]] const Index& get_index() const noexcept { return limit == 1 ? of_one.get : get_end.index; }
 
   /// Holds an end, publishes at the end of the scope how far its index has come, and wakes those who wait for that.
   class Holding {
    public:
-    Holding(QueueState& state, Gate& gate, End& end, Tried last) : gate_(gate), end_(end) {
+    Holding(QueueState& state, Gate& gate, End& end, Index& index, Tried last) : gate_(gate), end_(end), index_(index) {
       bool clean = true;
       held_ = gate_.lock_now(clean, last == Tried::slept);
       if (!held_) return;
       if (!clean) [[unlikely]] state.mend();
-      was_ = end_.index.load(std::memory_order_relaxed);  // written with the gate held alone
+      was_ = index_.load(std::memory_order_relaxed);  // written with the gate held alone
     }
     Holding(const Holding&) = delete;
     Holding& operator=(const Holding&) = delete;
     [[gnu::always_inline]] ~Holding() {
       if (!held_) return;
       // Release: pairs with the acquire of the other end, which reads the items or uses their places.
-      if (count != 0) end_.index.store(was_ + count * one, std::memory_order_release);
+      if (count != 0) index_.store(was_ + count * one, std::memory_order_release);
       gate_.unlock();
       if (count != 0) end_.waiting.wake(Items::uneven ? everyone : count);
     }
@@ -91,6 +96,7 @@ struct QueueState : QueueIndex {
    private:
     Gate& gate_;
     End& end_;
+    Index& index_;
     std::uint32_t was_ = 0;
     bool held_;
   };
@@ -122,14 +128,14 @@ struct QueueState : QueueIndex {
   /// Calls `fill(items, place, room, count)`, which puts up to `room` items in and counts them; would like to put `wanted`.
   template <class Fill>
   [[gnu::always_inline]] Tried put(Tried last, std::uint32_t wanted, Fill&& fill) {
-    if (last == Tried::must_wait && still_full(put_end, get_end, limit)) return last;
-    if (limit == 1) fetch_for_put(items, get_end);
-    Holding holding(*this, put_gate(), put_end, last);
+    if (last == Tried::must_wait && still_full(put_index(), get_index(), limit)) return last;
+    if (limit == 1) fetch_for_put<B>(items);
+    Holding holding(*this, put_gate(), put_end, put_index(), last);
     if (!holding) [[unlikely]] return held_up(last);
     if ((holding.was() & closed) != 0) return Tried::shut;
     std::uint32_t inside = distance(put_end.other.read(), holding.was());
     if (limit - inside < wanted || looks_each_time) {
-      const std::uint32_t got = get_end.index.load(std::memory_order_acquire);
+      const std::uint32_t got = get_index().load(std::memory_order_acquire);
       put_end.other.write() = got;
       inside = distance(got, holding.was());
       put_end.patience.found(limit - inside, !looks_each_time && inside != 0, holding.was() / one);
@@ -146,11 +152,11 @@ struct QueueState : QueueIndex {
   [[gnu::always_inline]] Tried get(Tried last, std::uint32_t wanted, Drain&& drain) {
     if (last == Tried::must_wait && seems_empty()) return last;
     if (limit == 1) fetch_for_get<B>(items);
-    Holding holding(*this, get_gate(), get_end, last);
+    Holding holding(*this, get_gate(), get_end, get_index(), last);
     if (!holding) [[unlikely]] return held_up(last);
     std::uint32_t there = distance(holding.was(), get_end.other.read());
     if (there < wanted || looks_each_time) {
-      const std::uint32_t put = put_end.index.load(std::memory_order_acquire);
+      const std::uint32_t put = put_index().load(std::memory_order_acquire);
       get_end.other.write() = put;
       there = distance(holding.was(), put);
       get_end.patience.found(there, !looks_each_time && there != limit, holding.was() / one);
@@ -164,19 +170,19 @@ struct QueueState : QueueIndex {
 
   [[nodiscard]] std::size_t size() const noexcept {
     // The getting end first: it can't overtake what the putting end shows later.
-    const std::uint32_t got = get_end.index.load(std::memory_order_acquire);
-    return std::min(distance(got, put_end.index.load(std::memory_order_acquire)), limit);
+    const std::uint32_t got = get_index().load(std::memory_order_acquire);
+    return std::min(distance(got, put_index().load(std::memory_order_acquire)), limit);
   }
 
   /// Whether a get would have to wait, without the gate: all was got that was put before the call.
-  [[nodiscard]] bool seems_empty() const noexcept { return still_empty(put_end, get_end); }
+  [[nodiscard]] bool seems_empty() const noexcept { return still_empty(put_index(), get_index()); }
 
-  [[nodiscard]] bool is_shut() const noexcept { return (put_end.index.load(std::memory_order_acquire) & closed) != 0; }
+  [[nodiscard]] bool is_shut() const noexcept { return (put_index().load(std::memory_order_acquire) & closed) != 0; }
 
   /// Whether all items are finished with. `done`: what `finished` held before.
   [[nodiscard]] bool all_finished(std::uint32_t done) const noexcept {
     // Later than `finished`, which never overtakes it: if they are equal now, they were equal then.
-    return distance(done, put_end.index.load(std::memory_order_acquire)) == 0;
+    return distance(done, put_index().load(std::memory_order_acquire)) == 0;
   }
 
   /// Counts one item as finished with; false, and nothing, if all are already.
@@ -198,10 +204,9 @@ struct QueueState : QueueIndex {
   void rouse() { put_end.waiting.wake_all(), get_end.waiting.wake_all(); }
 
   void shutdown(bool immediate) {
-    shut(put_gate(), put_end);
-    shut(get_gate(), get_end);
-    while (immediate && drop_one()) {
-    }
+    shut(put_gate(), put_end, put_index());
+    shut(get_gate(), get_end, get_index());
+    while (immediate && drop_one()) continue;
   }
 
   const std::uint32_t limit;
@@ -209,6 +214,7 @@ struct QueueState : QueueIndex {
   alignas(64) End put_end;
   alignas(64) End get_end;
   alignas(64) Word finished{0};
+  QueueIndicesOfOne<B> of_one;
   Items items;
 
  private:
@@ -217,23 +223,22 @@ struct QueueState : QueueIndex {
   // With an end held whose last owner died with it.
   void mend() {
     if constexpr (requires { items.mend(0U, 0U); }) {
-      items.mend(put_end.index.load(std::memory_order_relaxed) / one, get_end.index.load(std::memory_order_relaxed) / one);
+      items.mend(put_index().load(std::memory_order_relaxed) / one, get_index().load(std::memory_order_relaxed) / one);
     }
   }
 
-  void shut(Gate& gate, End& end) {
+  void shut(Gate& gate, End& end, Index& index) {
     if (!gate.lock()) mend();
-    end.index.fetch_or(closed, std::memory_order_release);
+    index.fetch_or(closed, std::memory_order_release);
     gate.unlock();
     end.waiting.wake_all();
   }
 
   // An item's destructor runs with no gate held.
   bool drop_one() {
-    using Item = typename Items::Taken;
-    std::optional<Item> dropped;
+    std::optional<typename Items::Taken> dropped;
     const Tried tried = get(Tried::fresh, 1, [&dropped](Items& from, Place& place, std::uint32_t, std::uint32_t& count) {
-      from.take(place, [&dropped](Item&& item) { dropped.emplace(std::move(item)); });
+      from.take(place, [&dropped](auto&& item) { dropped.emplace(std::move(item)); });
       ++count;
     });
     if (tried != Tried::done) return false;

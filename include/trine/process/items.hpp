@@ -48,6 +48,7 @@ template <class T, class B, std::size_t N>
 class RingItems : public SharedItems<T, B, N> {
   using Base = SharedItems<T, B, N>;
   using typename Base::Place;
+  static constexpr bool near = lies_with_indices<T>;
 
  public:
   using typename Base::Cursor;
@@ -59,23 +60,32 @@ class RingItems : public SharedItems<T, B, N> {
   static std::size_t extra(std::size_t capacity) noexcept
     requires(N == 0)
   {
-    return Slots::bytes(std::bit_ceil(Base::places(capacity)));
+    const std::uint32_t count = std::bit_ceil(Base::places(capacity));
+    return lies_here(count) ? 0 : Slots::bytes(count);
   }
   std::byte* lie_at(void* memory) noexcept
     requires(N == 0)
   {
-    return slots_.lie_at(static_cast<std::byte*>(memory), count_);
+    if (!lies_here(count_)) return slots_.lie_at(static_cast<std::byte*>(memory), count_);
+    slots_.lie_at(reinterpret_cast<std::byte*>(&only_), count_);
+    return static_cast<std::byte*>(memory);
   }
 
   /// Whether what lies behind the state does lie between the two addresses: it may have been damaged.
   [[nodiscard]] bool sound(const std::byte* begin, const std::byte* end, std::uint32_t places) const noexcept
     requires(N == 0)
   {
-    return count_ == std::bit_ceil(places) && slots_.lies_in(begin, end, count_);
+    if (count_ != std::bit_ceil(places)) return false;
+    const auto* const only = reinterpret_cast<const std::byte*>(&only_);
+    return lies_here(count_) ? slots_.lies_in(only, only + sizeof(only_), count_) : slots_.lies_in(begin, end, count_);
   }
 
   /// Where the item of a queue of one lies.
-  [[nodiscard]] const void* only_place() noexcept { return &slots_[0]; }
+  [[nodiscard]] const void* only_place() noexcept
+    requires(!near)
+  {
+    return &slots_[0];
+  }
 
   bool put(QueuePlace<Cursor>& at, const T& item) {
     slots_[at.position & (count_ - 1)].write().put(item);
@@ -95,7 +105,12 @@ class RingItems : public SharedItems<T, B, N> {
 
  private:
   using Slots = Places<Place, N == 0 ? 0 : std::bit_ceil(N)>;
+  struct Nothing {};
 
+  // Whether the place lies in `only_`.
+  static bool lies_here(std::uint32_t count) noexcept { return N == 0 && near && count == 1; }
+
+  [[no_unique_address]] std::conditional_t<N == 0 && near, Place, Nothing> only_;
   const std::uint32_t count_;
   Slots slots_;
 };
