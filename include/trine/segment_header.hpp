@@ -42,7 +42,7 @@ struct Layout {
 /// `magic` is written last: a file with it is complete. Nothing is changed later.
 struct SegmentHeader {
   static constexpr std::uint64_t magic_value = 0x656e697274'0d0a1aU;  // text that a conversion of line ends would destroy
-  static constexpr std::uint32_t current_version = 3;
+  static constexpr std::uint32_t current_version = 4;
   static constexpr std::size_t type_bytes = 168;
 
   alignas(8) std::atomic<std::uint64_t> magic;
