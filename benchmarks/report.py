@@ -141,7 +141,7 @@ def case_lines(results, key):
             equal = next((peer for peer in peers if not peer[2]), None)
             note = f"{best[1]}: {note}" + (f"; next {equal[1]} {number(equal[0])} ({ratio(row.median, equal[0])})" if equal else "")
         mine = number(row.median)
-        if best[0] is None or row.median <= best[0]:
+        if best[0] is not None and row.median <= best[0]:
             mine = f"**{mine}**"
         yield (f"| {label} | {mine} | {spread(row)} | {best[1]} | {number(best[0])} | {ratio(row.median, best[0])} "
                f"| {number(limit)} | {ratio(row.median, limit)} | {note} |")
@@ -155,7 +155,7 @@ def section_table(results, keys):
 
 
 def goal_lines(results):
-    yield "| what | at most | least and most measured | |"
+    yield "| what; beside whom | at most | least and most measured | |"
     yield "| --- | ---: | ---: | --- |"
     for title, program, pattern, ours, others, most in cases.GOALS:
         ratios = []
