@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <trine/coroutine/child.hpp>
+#include <trine/coroutine/line.hpp>
 #include <trine/coroutine/watched.hpp>
 #include <trine/os/futex.hpp>
 #include <trine/spin.hpp>
@@ -47,7 +48,7 @@ struct coroutines;
 class Scheduler {
  public:
   /// Throws std::invalid_argument if there are no threads.
-  explicit Scheduler(unsigned threads = 1) : threads_(threads), several_(threads > 1) {
+  explicit Scheduler(unsigned threads = 1) : threads_(threads), several_(threads > 1), lines_(threads) {
     if (threads == 0) throw std::invalid_argument("trine: Scheduler: threads must be positive");
   }
   Scheduler(const Scheduler&) = delete;
@@ -120,6 +121,7 @@ class Scheduler {
  private:
   friend void coroutine::post_to(Scheduler&, coroutine::Ready&) noexcept;
   friend void coroutine::post_to_own(Scheduler&, coroutine::Ready&) noexcept;
+  friend void coroutine::hop_to(Scheduler&, coroutine::Ready&) noexcept;
   friend bool coroutine::take_back_from(Scheduler&, coroutine::Ready&) noexcept;
   friend void coroutine::add_timer(Scheduler&, coroutine::Timer&, coroutine::Timer::TimePoint);
   friend void coroutine::remove_timer(Scheduler&, coroutine::Timer&) noexcept;
@@ -149,19 +151,21 @@ class Scheduler {
   // With one thread its own coroutines stand in a line of their own, which needs no lock.
   [[nodiscard]] bool mine() const noexcept { return coroutine::here().alone == this; }
 
-  [[gnu::always_inline]] void post(coroutine::Ready& item) noexcept {
+  [[gnu::always_inline]] void post(coroutine::Ready& item, bool suspends = false) noexcept {
     if (mine()) [[likely]]
       return line_.append(item);
-    post_from_outside(item);
+    post_elsewhere(item, suspends);
   }
-  void post_from_outside(coroutine::Ready& item) noexcept;
+  void post_elsewhere(coroutine::Ready& item, bool suspends) noexcept;
+  bool post_to_line(coroutine::Ready& item, bool suspends) noexcept;
   void put_into_inbox(coroutine::Ready& item, const Hold& hold) noexcept;
   void wake_for_post() noexcept;
   void let_go() noexcept;
   // One who has posted or stopped it, or whose task has ended, may still be about to wake somebody.
   void wait_for_posts() noexcept;
-  coroutine::Ready* next() noexcept;
-  void fetch() noexcept;
+  coroutine::Ready* next(coroutine::Here& at) noexcept;
+  void fetch(coroutine::Here& at) noexcept;
+  bool take_from_others(coroutine::Here& at) noexcept;
 
   [[nodiscard]] bool has_work() const noexcept { return !line_.empty() || arrived_.load(std::memory_order_relaxed) != 0; }
   // Spawned tasks that have not ended. What has ended is read first: then 0 means that there was none at that moment.
@@ -170,7 +174,7 @@ class Scheduler {
     const std::size_t ended = ended_.load(std::memory_order_acquire) + ended_elsewhere_.load(std::memory_order_acquire);
     return begun_.load(std::memory_order_relaxed) - ended;
   }
-  [[nodiscard]] bool no_task_left() const noexcept { return live() == 0 && !has_work(); }
+  [[nodiscard]] bool no_task_left() const noexcept { return live() == 0 && !has_work() && !lines_.any(); }
 
   void begin(coroutine::Spawned& spawned) noexcept;
   void count_end(bool foreign) noexcept;
@@ -181,21 +185,23 @@ class Scheduler {
   void run_until(Enough enough);
   template <class Enough>
   void idle(Enough& enough);
+  struct AtLine;
   template <class Enough>
   bool look_on(Enough& enough);
-  void tend();
+  void tend(coroutine::Here& at);
 
   const unsigned threads_;
   const bool several_;
   coroutine::ReadyList line_;              // of the one thread
+  coroutine::Lines lines_;                 // of several
   Threads::ShortLock gate_;                // guards the following four, but for:
   coroutine::Sole<coroutine::EachObject> sole_;
-  coroutine::ReadyList inbox_;             // from outside; with several threads, all there is
+  coroutine::ReadyList inbox_;             // from outside
   coroutine::Spawned* spawned_ = nullptr;  // the latest first
   std::exception_ptr failure_;
   std::size_t posts_ = 0;  // from outside, so far, with a second thread there; as well ends of tasks elsewhere, and stops
   std::atomic<std::size_t> posts_over_{0};  // of those, whose callers touch nothing here any more
-  std::atomic<std::size_t> arrived_{0};  // how many are in the inbox; written with the gate held
+  std::atomic<std::size_t> arrived_{0};  // how many are in the inbox, or more; written with the gate held
   std::atomic<std::size_t> begun_{0};    // how many tasks were spawned; written with the gate held
   std::atomic<std::size_t> ended_{0};    // and have ended: those on the only thread, which alone writes it
   std::atomic<std::size_t> ended_elsewhere_{0};
