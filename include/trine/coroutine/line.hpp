@@ -140,6 +140,12 @@ class Lines {
     return nullptr;
   }
 
+  /// The same for sure, if it is no and no thread appends.
+  [[nodiscard]] bool all_empty() noexcept {
+    const Hold hold(others_);
+    return !any();
+  }
+
   /// The calling thread has this one, from here on or no longer.
   void use(Line& own, bool use) noexcept {
     const Hold hold(others_);

@@ -35,9 +35,10 @@ struct coroutines;
 ///
 /// A coroutine that is woken, from any thread, goes to the end of the scheduler's line, and is resumed when those before it
 /// have run: never inside the call that woke it, and never while another coroutine is on the stack. (The destructor of a
-/// TaskGroup that was not joined runs others meanwhile; it can't do otherwise.) With one thread the coroutines of a
-/// scheduler
-/// never run at the same time; with several they do, all threads take from one line, and a coroutine goes on on any of them.
+/// TaskGroup that was not joined runs others meanwhile; it can't do otherwise.) With one thread the coroutines of a scheduler
+/// never run at the same time. With several they do: each thread has a line of its own, at the end of which stands what it
+/// woke, spawned or posted itself; what comes from elsewhere is shared out among them, and a thread that has nothing to do takes
+/// half of another's. So a coroutine goes on on any of them, and of two the later may go on before the earlier.
 /// Threads that have nothing to do look on for a moment and then sleep; those that work look at timers and watched words
 /// every few dozen steps.
 /// spawn(), post() and stop() may be called from any thread, at any time; what was done before them is visible to what runs
@@ -174,7 +175,8 @@ class Scheduler {
     const std::size_t ended = ended_.load(std::memory_order_acquire) + ended_elsewhere_.load(std::memory_order_acquire);
     return begun_.load(std::memory_order_relaxed) - ended;
   }
-  [[nodiscard]] bool no_task_left() const noexcept { return live() == 0 && !has_work() && !lines_.any(); }
+  [[nodiscard]] bool no_task_left() noexcept { return live() == 0 && !has_work() && (!several_ || nothing_is_listed()); }
+  [[nodiscard]] bool nothing_is_listed() noexcept;
 
   void begin(coroutine::Spawned& spawned) noexcept;
   void count_end(bool foreign) noexcept;

@@ -119,6 +119,12 @@ inline bool Scheduler::take_from_others(coroutine::Here& at) noexcept {
   return from != nullptr && lines_.move_half(*from, *at.line);
 }
 
+// With those kept away that move items from one list to another.
+inline bool Scheduler::nothing_is_listed() noexcept {
+  const Hold hold(*this);
+  return arrived_.load(std::memory_order_relaxed) == 0 && lines_.all_empty();
+}
+
 // Puts a task into the list and at the end of the line.
 inline void Scheduler::begin(coroutine::Spawned& spawned) noexcept {
   const bool inside = coroutine::here().scheduler == this;
