@@ -212,11 +212,81 @@ void spawn_and_join(benchmark::State& state) {
   L::run(body());
 }
 
+// L::Pool has two threads. A task hops to come there, but where `spawns_on_pool`.
+
+template <class L>
+void two_threads_hop(benchmark::State& state) {
+  typename L::Pool pool;
+  const auto body = [&]() -> typename L::template Task<void> {
+    co_await pool.hop();
+    for (auto each : state) {
+      (void)each;
+      co_await pool.hop();
+    }
+  };
+  pool.run(body());
+}
+
+template <class L, class Turn>
+void two_threads_take_turns(benchmark::State& state, typename L::Pool& pool, int tasks, Turn turn) {
+  static constexpr int turns = 1000;
+  using Task = typename L::template Task<void>;
+  const auto task = [&]() -> Task {
+    co_await pool.hop();
+    for (int i = 0; i < turns; ++i) co_await turn();
+  };
+  const auto body = [&]() -> Task {
+    while (state.KeepRunningBatch(turns * tasks)) {
+      std::vector<Task> all;
+      for (int i = 0; i < tasks; ++i) all.push_back(task());
+      co_await L::all(all);
+    }
+  };
+  pool.run(body());
+}
+
+template <class L>
+void two_threads_eight_hop(benchmark::State& state) {
+  typename L::Pool pool;
+  two_threads_take_turns<L>(state, pool, 8, [&] { return pool.hop(); });
+}
+
+template <class L>
+void two_threads_lock_and_hop(benchmark::State& state) {
+  typename L::Pool pool;
+  typename L::Lock lock;
+  two_threads_take_turns<L>(state, pool, 2, [&]() -> typename L::template Task<void> {
+    co_await L::lock(lock);
+    lock.unlock();
+    co_await pool.hop();
+  });
+}
+
+template <class L>
+void two_threads_spawn_and_join(benchmark::State& state) {
+  static constexpr int tasks = 1000;
+  using Task = typename L::template Task<void>;
+  typename L::Pool pool;
+  const auto nothing = [&]() -> Task {
+    if constexpr (!L::spawns_on_pool) co_await pool.hop();
+    co_return;
+  };
+  const auto body = [&]() -> Task {
+    while (state.KeepRunningBatch(tasks)) {
+      std::vector<Task> all;
+      all.reserve(tasks);
+      for (int i = 0; i < tasks; ++i) all.push_back(nothing());
+      co_await L::all(all);
+    }
+  };
+  pool.run(body());
+}
+
 template <class L>
 void enroll_library() {
   const std::string name = L::name;
   const auto enroll = [&name](const char* shape, void (*function)(benchmark::State&)) {
-    benchmark::RegisterBenchmark((shape + ("/" + name)).c_str(), function);
+    return benchmark::RegisterBenchmark((shape + ("/" + name)).c_str(), function);
   };
   enroll("coroutine_lock_unlock", lock_unlock<L>);
   enroll("coroutine_await_task", await_task<L>);
@@ -229,6 +299,10 @@ void enroll_library() {
     enroll("coroutine_queue_between_two_1", queue_between_two<L, 1>);
   }
   enroll("coroutine_spawn_1000_and_join", spawn_and_join<L>);
+  enroll("coroutine_two_threads_hop", two_threads_hop<L>)->UseRealTime();
+  enroll("coroutine_two_threads_eight_hop", two_threads_eight_hop<L>)->UseRealTime();
+  enroll("coroutine_two_threads_lock_and_hop", two_threads_lock_and_hop<L>)->UseRealTime();
+  enroll("coroutine_two_threads_spawn_1000_and_join", two_threads_spawn_and_join<L>)->UseRealTime();
 }
 
 }  // namespace

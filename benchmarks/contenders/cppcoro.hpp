@@ -21,6 +21,7 @@ struct Cppcoro {
   static constexpr const char* name = "cppcoro";
   static constexpr bool posts = false;
   static constexpr bool release_suspends = false;
+  static constexpr bool spawns_on_pool = false;
 
   template <class T>
   using Task = cppcoro::task<T>;
@@ -31,6 +32,12 @@ struct Cppcoro {
   struct Line {
     auto hop() { return pool.schedule(); }
     cppcoro::static_thread_pool pool{1};
+  };
+
+  struct Pool {
+    static void run(Task<void> task) { cppcoro::sync_wait(std::move(task)); }
+    auto hop() { return pool.schedule(); }
+    cppcoro::static_thread_pool pool{2};
   };
 
   static void run(Task<void> task) { cppcoro::sync_wait(std::move(task)); }

@@ -26,6 +26,7 @@ struct Libcoro {
   static constexpr const char* name = "libcoro";
   static constexpr bool posts = false;
   static constexpr bool release_suspends = true;
+  static constexpr bool spawns_on_pool = false;
 
   template <class T>
   using Task = coro::task<T>;
@@ -36,6 +37,12 @@ struct Libcoro {
   struct Line {
     auto hop() { return pool->schedule(); }
     std::unique_ptr<coro::thread_pool> pool = coro::thread_pool::make_unique({.thread_count = 1});
+  };
+
+  struct Pool {
+    static void run(Task<void> task) { coro::sync_wait(std::move(task)); }
+    auto hop() { return pool->schedule(); }
+    std::unique_ptr<coro::thread_pool> pool = coro::thread_pool::make_unique({.thread_count = 2});
   };
 
   template <std::size_t Capacity>

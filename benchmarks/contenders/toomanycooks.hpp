@@ -19,6 +19,7 @@ struct TooManyCooks {
   static constexpr const char* name = "toomanycooks";
   static constexpr bool posts = true;
   static constexpr bool release_suspends = false;
+  static constexpr bool spawns_on_pool = true;
 
   template <class T>
   using Task = tmc::task<T>;
@@ -28,6 +29,13 @@ struct TooManyCooks {
 
   struct Line {
     static auto hop() { return tmc::reschedule(); }
+  };
+
+  struct Pool {
+    Pool() { executor.set_thread_count(2).init(); }
+    void run(Task<void> task) { tmc::post_waitable(executor, std::move(task)).wait(); }
+    static auto hop() { return tmc::reschedule(); }
+    tmc::ex_cpu executor;
   };
 
   template <std::size_t Capacity>
