@@ -5,8 +5,10 @@
 
 #include <atomic>
 #include <chrono>
+#include <coroutine>
 #include <cstddef>
 #include <ctime>
+#include <exception>
 #include <functional>
 #include <latch>
 #include <semaphore>
@@ -160,6 +162,75 @@ TEST_P(SchedulerThreads, ThoseThatGoOnForEverKeepNobodyOut) {
   for (int i = 0; i < crowd; ++i) scheduler.spawn(member());
   scheduler.run();
   EXPECT_EQ(hungry, 0);
+}
+
+/// A coroutine of another library, which runs at once and lies there until somebody destroys it.
+struct Foreign {
+  struct promise_type {
+    Foreign get_return_object() { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
+    static std::suspend_never initial_suspend() noexcept { return {}; }
+    static std::suspend_always final_suspend() noexcept { return {}; }
+    static void return_void() noexcept {}
+    static void unhandled_exception() { std::terminate(); }
+  };
+  std::coroutine_handle<> handle;
+};
+
+// Of two threads one blocks with coroutines in its line, and the other destroys every second of them there.
+TEST(SchedulerLines, WhoIsDestroyedInAnothersLineIsNotRun) {
+  static constexpr std::size_t members = 20;
+  for (int round = 0; round < 50; ++round) {
+    Scheduler scheduler(2);
+    Blocker blocker;
+    std::latch in_line(1);
+    std::atomic<std::size_t> went_on{0};
+    std::vector<Foreign> all;
+    const auto member = [&]() -> Foreign {
+      co_await scheduler.hop();
+      ++went_on;
+    };
+    const auto owner = [&]() -> Task<void, B> {
+      for (std::size_t i = 0; i < members; ++i) all.push_back(member());
+      in_line.count_down();
+      blocker.block();
+      co_return;
+    };
+    const auto destroyer = [&]() -> Task<void, B> {
+      in_line.wait();
+      for (std::size_t i = 0; i < members; i += 2) all[i].handle.destroy();
+      blocker.let_go();
+      co_return;
+    };
+    scheduler.spawn(owner());
+    scheduler.spawn(destroyer());
+    scheduler.run();
+    EXPECT_EQ(went_on, members / 2);
+    for (std::size_t i = 1; i < members; i += 2) {
+      EXPECT_TRUE(all[i].handle.done());
+      all[i].handle.destroy();
+    }
+  }
+}
+
+// What is left in the lines when a run ends is there for the next.
+TEST_P(SchedulerThreads, WhatIsInLineWhenItIsStoppedIsRunLater) {
+  Scheduler scheduler(GetParam());
+  std::atomic<int> turns{0};
+  std::atomic<bool> over{false};
+  const auto member = [&]() -> Task<void, B> {
+    while (!over) {
+      if (++turns % 100 == 0) scheduler.stop();
+      co_await scheduler.hop();
+    }
+  };
+  for (int i = 0; i < crowd; ++i) scheduler.spawn(member());
+  for (int run = 0; run < 20; ++run) {
+    const int before = turns;
+    scheduler.run();
+    EXPECT_GT(turns, before);
+  }
+  over = true;
+  scheduler.run();
 }
 
 std::chrono::nanoseconds processor_time() {
