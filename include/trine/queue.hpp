@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -35,15 +36,16 @@ class FifoItems : public PlainItems<T> {
 
   FifoItems(std::size_t capacity, Cursor& put, Cursor& get) : ring_(capacity != 0) {
     if constexpr (near) {
-      put = get = first_of(capacity == 1 ? *new Chunk(only_) : *new Chunk(ring_ ? capacity : chunk_size));
+      Place* const only = capacity == 1 ? ::new (static_cast<void*>(near_)) Place() : nullptr;
+      put = get = first_of(only != nullptr ? *new Chunk(*only) : *new Chunk(ring_ ? capacity : chunk_size));
     } else {
-      only_ = (put = get = first_of(*new Chunk(ring_ ? capacity : chunk_size))).next;
+      far_ = (put = get = first_of(*new Chunk(ring_ ? capacity : chunk_size))).next;
     }
   }
   FifoItems(const FifoItems&) = delete;
   FifoItems& operator=(const FifoItems&) = delete;
 
-  [[nodiscard]] const void* only_place() const noexcept requires(!near) { return only_; }
+  [[nodiscard]] const void* only_place() const noexcept requires(!near) { return far_; }
 
   /// Puts an item in at the cursor. If this throws, nothing has happened.
   template <class Item>
@@ -66,7 +68,12 @@ class FifoItems : public PlainItems<T> {
   void free(Cursor& get, std::size_t count) noexcept {
     for (; count > 0; --count) take_at(get, [](T&&) {});
     delete spare_.load(std::memory_order_relaxed);
-    for (Chunk* chunk = get.chunk; chunk != nullptr;) delete std::exchange(chunk, chunk->next.read());
+    for (Chunk* chunk = get.chunk; chunk != nullptr;) {
+      if constexpr (near) {
+        if (chunk->own == nullptr) std::destroy_at(chunk->places);
+      }
+      delete std::exchange(chunk, chunk->next.read());
+    }
   }
 
  private:
@@ -115,7 +122,9 @@ class FifoItems : public PlainItems<T> {
     return next;
   }
 
-  std::conditional_t<near, Place, const Place*> only_{};  // of a queue with room for one
+  // The place of a queue with room for one: here, or where it lies. T may be incomplete where the class is used.
+  alignas(8) std::byte near_[sizeof(typename B::template Cell<std::array<std::byte, most_near>>)];
+  const Place* far_ = nullptr;
   const bool ring_;
   typename B::template Atomic<Chunk*> spare_{nullptr};
 };

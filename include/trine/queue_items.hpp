@@ -59,9 +59,11 @@ struct QueueIndicesOfOne {
   typename B::template Atomic<std::uint32_t> get{0};
 };
 
+inline constexpr std::size_t most_near = 32;
+
 /// Whether an item is so small that Items for one may begin with it: so it lies behind these indices, in their cache line.
 template <class T>
-inline constexpr bool lies_with_indices = sizeof(T) <= 32 && alignof(T) <= 8;
+inline constexpr bool lies_with_indices = sizeof(T) <= most_near && alignof(T) <= 8;
 
 // Where the one item lies elsewhere, its line is asked for before the gate is taken, so that it comes together with the others;
 // behind the gate's locked instruction it would come after them.

@@ -7,6 +7,7 @@
 #include <exception>
 #include <functional>
 #include <stop_token>
+#include <thread>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -43,7 +44,8 @@ struct WorkplaceOf<B> {
 /// them; an exception that no join() has seen is then printed. Functions may spawn others. Any thread may spawn; one joins.
 /// A group that has failed may go on, but its token stays stopped.
 /// On coroutines the functions run on the scheduler of whoever spawns, or on the one that the group was made with, which
-/// somebody must run: `TaskGroup<coroutines> group(scheduler)`. Then threads that run no scheduler may spawn too.
+/// somebody must run: `TaskGroup<coroutines> group(scheduler)`. Then threads that run no scheduler may spawn too. Let such a group
+/// be destroyed when its functions have ended or after the scheduler: it waits for them, and once that is stopped nobody runs them.
 /// Visibility: what was done before spawn() is visible to the function, what the function did to who joins.
 template <class B>
 class TaskGroup {
@@ -58,13 +60,7 @@ class TaskGroup {
   TaskGroup& operator=(const TaskGroup&) = delete;
 
   ~TaskGroup() {
-    try {
-      B::block(join_op());
-    } catch (const std::exception& e) {
-      std::fprintf(stderr, "trine: TaskGroup: a task failed, and nobody joined: %s\n", e.what());
-    } catch (...) {
-      std::fprintf(stderr, "trine: TaskGroup: a task failed, and nobody joined\n");
-    }
+    while (!is_over()) std::this_thread::yield();
   }
 
   /// Starts `function(arguments...)`. Throws std::system_error, and starts nothing, if the system has no more to give.
@@ -116,6 +112,20 @@ class TaskGroup {
    private:
     TaskGroup* group_;
   };
+
+  // Whether all have ended; false if there was no memory to wait for them with.
+  bool is_over() noexcept {
+    try {
+      B::block(join_op());
+    } catch (const std::exception& e) {
+      if (running() != 0) return false;
+      std::fprintf(stderr, "trine: TaskGroup: a task failed, and nobody joined: %s\n", e.what());
+    } catch (...) {
+      if (running() != 0) return false;
+      std::fprintf(stderr, "trine: TaskGroup: a task failed, and nobody joined\n");
+    }
+    return true;
+  }
 
   // The failure is kept before the others hear of it, so that what they throw because of it does not come first.
   void fail_with(std::exception_ptr failure) {

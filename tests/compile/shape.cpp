@@ -341,6 +341,14 @@ static_assert(requires(trine::Selected<bool, std::unique_ptr<int>>& done) {
 });
 static_assert(trine::Selected<bool>::none > 1000);
 
+// A queue may be a member of what it holds.
+struct Node {
+  int number = 0;
+  trine::Queue<Node> children{4};
+  trine::LifoQueue<Node> others;
+};
+static_assert(std::is_default_constructible_v<Node>);
+
 // Errors can be caught as trine::Error and as std::runtime_error.
 template <class... E>
 constexpr bool are_errors = (std::derived_from<E, trine::Error> && ...) && (std::is_default_constructible_v<E> && ...);

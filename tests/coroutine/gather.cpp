@@ -252,4 +252,26 @@ TYPED_TEST(GatherTest, ATaskThatIsCancelledWhileItIsServedLosesNothing) {
   trine::run(body());
 }
 
+// What can't be begun is noticed before the others run: on several threads they could not be destroyed any more.
+TEST(GatherOnTwoThreads, BeginsNoneIfOneIsNoTask) {
+  using B = trine::coroutines;
+  std::atomic<int> begun{0};
+  const auto member = [&]() -> Task<void, B> {
+    ++begun;
+    co_return;
+  };
+  const auto body = [&]() -> Task<void, B> {
+    std::vector<Task<void, B>> tasks;
+    for (int i = 0; i < 1000; ++i) tasks.push_back(member());
+    const auto moved = std::move(tasks.back());
+    EXPECT_THROW((co_await trine::gather(std::move(tasks))), std::logic_error);
+    auto one = member();
+    auto none = member();
+    const auto other = std::move(none);
+    EXPECT_THROW((co_await trine::when_any(std::move(one), std::move(none))), std::logic_error);
+  };
+  Scheduler(2).run(body());
+  EXPECT_EQ(begun, 0);
+}
+
 }  // namespace

@@ -572,6 +572,23 @@ TEST(GroupOnAScheduler, OutlivesIt) {
   EXPECT_TRUE(trine::run(join()));
 }
 
+// What a function has captured lies where it may.
+TEST(GroupOnAScheduler, FunctionsMayBeAlignedAsTheyLike) {
+  struct alignas(128) Wide {
+    int number = 7;
+  };
+  int misplaced = 0;
+  const auto body = [&]() -> Task<void, B> {
+    trine::TaskGroup<B> group;
+    for (int i = 0; i < 20; ++i) {
+      group.spawn([&misplaced, wide = Wide()] { misplaced += reinterpret_cast<std::uintptr_t>(&wide) % alignof(Wide) != 0; });
+    }
+    co_await group.join();
+  };
+  trine::run(body());
+  EXPECT_EQ(misplaced, 0);
+}
+
 TEST(GroupOnAScheduler, WithoutOneThereMustBeOneThatRuns) {
   trine::TaskGroup<B> group;
   const auto nothing = []() -> Task<void, B> { co_return; };

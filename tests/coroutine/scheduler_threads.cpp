@@ -176,8 +176,8 @@ struct Foreign {
   std::coroutine_handle<> handle;
 };
 
-// Of two threads one blocks with coroutines in its line, and the other destroys every second of them there.
-TEST(SchedulerLines, WhoIsDestroyedInAnothersLineIsNotRun) {
+// Of two threads one blocks with coroutines in line, and the other destroys every second of them there.
+TEST(SchedulerLine, WhoIsDestroyedThereIsNotRun) {
   static constexpr std::size_t members = 20;
   for (int round = 0; round < 50; ++round) {
     Scheduler scheduler(2);
@@ -212,7 +212,7 @@ TEST(SchedulerLines, WhoIsDestroyedInAnothersLineIsNotRun) {
   }
 }
 
-// What is left in the lines when a run ends is there for the next.
+// What is left in line when a run ends is there for the next.
 TEST_P(SchedulerThreads, WhatIsInLineWhenItIsStoppedIsRunLater) {
   Scheduler scheduler(GetParam());
   std::atomic<int> turns{0};
@@ -230,6 +230,85 @@ TEST_P(SchedulerThreads, WhatIsInLineWhenItIsStoppedIsRunLater) {
     EXPECT_GT(turns, before);
   }
   over = true;
+  scheduler.run();
+}
+
+/// Blocks the calling thread until as many have.
+class Meeting {
+ public:
+  explicit Meeting(unsigned members) : away_(static_cast<std::ptrdiff_t>(members)) {}
+  void attend() {
+    away_.count_down();
+    EXPECT_TRUE(trine_test::eventually([this] { return away_.try_wait(); })) << "some were not run";
+  }
+
+ private:
+  std::latch away_;
+};
+
+// All threads sleep when the first comes from outside, which spawns as many as there are threads: they block until all run.
+TEST_P(SchedulerThreads, AllThatSleepAreWokenForThoseThatBlock) {
+  Scheduler scheduler(GetParam());
+  Event<B> over;
+  Meeting meeting(GetParam());
+  const auto keeper = [&]() -> Task<void, B> { co_await over.wait(); };
+  const auto member = [&]() -> Task<void, B> {
+    meeting.attend();
+    co_return;
+  };
+  const auto first = [&]() -> Task<void, B> {
+    for (unsigned i = 1; i < GetParam(); ++i) scheduler.spawn(member());
+    meeting.attend();
+    over.set();
+    co_return;
+  };
+  scheduler.spawn(keeper());
+  std::jthread outside([&] {
+    std::this_thread::sleep_for(5ms);  // for them to sleep: where they don't yet, the test finds less
+    scheduler.spawn(first());
+  });
+  scheduler.run();
+}
+
+// What another library's coroutine does that hops, while whoever called it goes on and blocks.
+TEST_P(SchedulerThreads, WhoHopsWithinACoroutineThatBlocksIsRunByOthers) {
+  Scheduler scheduler(GetParam());
+  Blocker blocker;
+  std::vector<Foreign> called;
+  const auto hops = [&]() -> Foreign {
+    co_await scheduler.hop();
+    blocker.let_go();
+  };
+  const auto caller = [&]() -> Task<void, B> {
+    called.push_back(hops());
+    blocker.block();
+    co_return;
+  };
+  scheduler.run(caller());
+  scheduler.run();
+  called.front().handle.destroy();
+}
+
+// One thread is kept busy by a coroutine that hops for ever; the other's blocks until what it spawned has run.
+TEST(SchedulerLine, WhoIsBusyRunsWhatABlockedThreadSpawned) {
+  Scheduler scheduler(2);
+  Blocker blocker;
+  std::atomic<bool> over{false};
+  const auto busy = [&]() -> Task<void, B> {
+    while (!over) co_await scheduler.hop();
+  };
+  const auto child = [&]() -> Task<void, B> {
+    blocker.let_go();
+    co_return;
+  };
+  const auto blocks = [&]() -> Task<void, B> {
+    for (int i = 0; i < 1000; ++i) co_await scheduler.hop();
+    scheduler.spawn(child());
+    blocker.block();
+    over = true;
+  };
+  scheduler.spawn(busy());
+  scheduler.spawn(blocks());
   scheduler.run();
 }
 

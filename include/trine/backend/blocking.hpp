@@ -181,7 +181,10 @@ struct Blocking {
       return true;
     }
 
-    [[nodiscard]] std::uint32_t count(std::uint32_t /*tag*/ = 0) const { return word_.load(std::memory_order_seq_cst) / one; }
+    [[nodiscard]] std::uint32_t count(std::uint32_t /*tag*/ = 0) const {
+      const std::uint32_t seen = word_.load(std::memory_order_seq_cst);
+      return is_empty(seen) ? 0 : seen / one;
+    }
 
     /// Whether one who was inside has died there.
     static constexpr bool lost(std::uint32_t /*tag*/ = 0) noexcept { return false; }
@@ -194,7 +197,7 @@ struct Blocking {
     /// Where to sleep until nobody is inside; needless: nobody is.
     Sleep<Word> watch() {
       const std::uint32_t seen = word_.fetch_or(watched, std::memory_order_seq_cst) | watched;
-      if (seen < one) return {};
+      if (is_empty(seen)) return {};
       return {&word_, seen};
     }
 
@@ -205,13 +208,14 @@ struct Blocking {
     static constexpr std::uint32_t one = 2;
     static constexpr std::uint32_t debt = 1U << 31;
 
-    // Says false. Sequentially consistent: as entering. Whoever watches may have seen the debt, and takes it for somebody inside.
+    // Who left without having been inside is in debt until that is made good, by itself or by who enters. Nobody sleeps for it.
+    static constexpr bool is_empty(std::uint32_t seen) noexcept { return seen < one || seen >= debt; }
+
+    // Says false. Sequentially consistent: as entering.
     [[gnu::noinline, gnu::cold]] bool make_good() {
       std::uint32_t seen = word_.load(std::memory_order_relaxed);
       while (seen >= debt) {
-        if (!word_.compare_exchange_weak(seen, seen + one, std::memory_order_seq_cst, std::memory_order_relaxed)) continue;
-        if (seen + one == watched) Os::wake(word_, everyone);
-        break;
+        if (word_.compare_exchange_weak(seen, seen + one, std::memory_order_seq_cst, std::memory_order_relaxed)) break;
       }
       return false;
     }

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <exception>
 #include <memory>
+#include <new>
 #include <stop_token>
 #include <utility>
 
@@ -85,6 +86,11 @@ class Spawned : public Root, public Ready {
 
   static void* operator new(std::size_t size) { return Frames::take(size); }
   static void operator delete(void* spawned, std::size_t size) noexcept { Frames::give_back(spawned, size); }
+  // What a function has captured may ask for more than the memory of frames has.
+  static void* operator new(std::size_t size, std::align_val_t alignment) { return ::operator new(size, alignment); }
+  static void operator delete(void* spawned, std::size_t size, std::align_val_t alignment) noexcept {
+    ::operator delete(spawned, size, alignment);
+  }
 
   Spawned* after = nullptr;
   Spawned* before = nullptr;

@@ -83,23 +83,24 @@ class Sibling final : public Child<T, B> {
   Family& family_;
 };
 
-/// Begins a task, as what `begun` is made of.
-template <class C>
-std::unique_ptr<C> begin(std::unique_ptr<C> begun) {
+/// The scheduler of the parent. Throws std::logic_error if there is none.
+inline Scheduler& parents_scheduler() {
   Scheduler* const scheduler = Scheduler::current();
   if (scheduler == nullptr) throw std::logic_error("trine: a task can't begin others: no Scheduler runs it");
-  begun->start(*scheduler);
-  return begun;
+  return *scheduler;
+}
+
+// Children are begun when nothing can fail any more that comes before their parent waits for their ends: they run at once where
+// there are several threads, and then can't be destroyed.
+
+template <class T, class B>
+std::unique_ptr<Child<T, B>> make_child(Task<T, B> task, const Family& family) {
+  return std::make_unique<Child<T, B>>(std::move(task), family.token());
 }
 
 template <class T, class B>
-std::unique_ptr<Child<T, B>> begin_child(Task<T, B> task, const Family& family) {
-  return begin(std::make_unique<Child<T, B>>(std::move(task), family.token()));
-}
-
-template <class T, class B>
-std::unique_ptr<Sibling<T, B>> begin_sibling(Task<T, B> task, Family& family) {
-  return begin(std::make_unique<Sibling<T, B>>(std::move(task), family));
+std::unique_ptr<Sibling<T, B>> make_sibling(Task<T, B> task, Family& family) {
+  return std::make_unique<Sibling<T, B>>(std::move(task), family);
 }
 
 /// For a parent that was cancelled with its children: it ends here.

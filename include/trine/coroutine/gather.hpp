@@ -34,11 +34,14 @@ Task<void, B> wait_for_all(const Family& family, const Ends& ends) {
 /// each is destroyed where it waits, or when it next would. It runs on the scheduler of its caller.
 template <class B, class... T>
 requires Suspending<B> Task<std::tuple<coroutine::ValueOf<T>...>, B> gather(Task<T, B>... tasks) {
+  Scheduler& scheduler = coroutine::parents_scheduler();
   coroutine::Family family;
-  std::tuple<std::unique_ptr<coroutine::Sibling<T, B>>...> children{coroutine::begin_sibling(std::move(tasks), family)...};
+  std::tuple<std::unique_ptr<coroutine::Sibling<T, B>>...> children{coroutine::make_sibling(std::move(tasks), family)...};
   const auto ends =
       std::apply([](auto&... child) { return std::array<coroutine::Ended<B>, sizeof...(T)>{child->end_op()...}; }, children);
-  co_await coroutine::wait_for_all<B>(family, ends);
+  auto all = coroutine::wait_for_all<B>(family, ends);
+  std::apply([&scheduler](auto&... child) { (child->start(scheduler), ...); }, children);
+  co_await std::move(all);
   co_return std::apply([](auto&... child) { return std::tuple<coroutine::ValueOf<T>...>{coroutine::value_of(*child)...}; },
                        children);
 }
@@ -46,18 +49,21 @@ requires Suspending<B> Task<std::tuple<coroutine::ValueOf<T>...>, B> gather(Task
 /// The same for any number of tasks of one type.
 template <class T, class B>
 requires Suspending<B> Task<std::vector<coroutine::ValueOf<T>>, B> gather(std::vector<Task<T, B>> tasks) {
+  Scheduler& scheduler = coroutine::parents_scheduler();
   coroutine::Family family;
   std::vector<std::unique_ptr<coroutine::Sibling<T, B>>> children;
   std::vector<coroutine::Ended<B>> ends;
   children.reserve(tasks.size());
   ends.reserve(tasks.size());
   for (Task<T, B>& task : tasks) {
-    children.push_back(coroutine::begin_sibling(std::move(task), family));
+    children.push_back(coroutine::make_sibling(std::move(task), family));
     ends.push_back(children.back()->end_op());
   }
-  co_await coroutine::wait_for_all<B>(family, ends);
   std::vector<coroutine::ValueOf<T>> values;
   values.reserve(children.size());
+  auto all = coroutine::wait_for_all<B>(family, ends);
+  for (auto& child : children) child->start(scheduler);
+  co_await std::move(all);
   for (auto& child : children) values.push_back(coroutine::value_of(*child));
   co_return values;
 }

@@ -16,7 +16,6 @@
 #include <vector>
 
 #include <trine/coroutine/child.hpp>
-#include <trine/coroutine/line.hpp>
 #include <trine/coroutine/watched.hpp>
 #include <trine/os/futex.hpp>
 #include <trine/spin.hpp>
@@ -35,10 +34,9 @@ struct coroutines;
 ///
 /// A coroutine that is woken, from any thread, goes to the end of the scheduler's line, and is resumed when those before it
 /// have run: never inside the call that woke it, and never while another coroutine is on the stack. (The destructor of a
-/// TaskGroup that was not joined runs others meanwhile; it can't do otherwise.) With one thread the coroutines of a scheduler
-/// never run at the same time. With several they do: each thread has a line of its own, at the end of which stands what it
-/// woke, spawned or posted itself; what comes from elsewhere is shared out among them, and a thread that has nothing to do takes
-/// half of another's. So a coroutine goes on on any of them, and of two the later may go on before the earlier.
+/// TaskGroup that was not joined runs others meanwhile; it can't do otherwise.) With one thread the coroutines of a
+/// scheduler
+/// never run at the same time; with several they do, all threads take from one line, and a coroutine goes on on any of them.
 /// Threads that have nothing to do look on for a moment and then sleep; those that work look at timers and watched words
 /// every few dozen steps.
 /// spawn(), post() and stop() may be called from any thread, at any time; what was done before them is visible to what runs
@@ -49,7 +47,7 @@ struct coroutines;
 class Scheduler {
  public:
   /// Throws std::invalid_argument if there are no threads.
-  explicit Scheduler(unsigned threads = 1) : threads_(threads), several_(threads > 1), lines_(threads) {
+  explicit Scheduler(unsigned threads = 1) : threads_(threads), several_(threads > 1) {
     if (threads == 0) throw std::invalid_argument("trine: Scheduler: threads must be positive");
   }
   Scheduler(const Scheduler&) = delete;
@@ -122,7 +120,6 @@ class Scheduler {
  private:
   friend void coroutine::post_to(Scheduler&, coroutine::Ready&) noexcept;
   friend void coroutine::post_to_own(Scheduler&, coroutine::Ready&) noexcept;
-  friend void coroutine::hop_to(Scheduler&, coroutine::Ready&) noexcept;
   friend bool coroutine::take_back_from(Scheduler&, coroutine::Ready&) noexcept;
   friend void coroutine::add_timer(Scheduler&, coroutine::Timer&, coroutine::Timer::TimePoint);
   friend void coroutine::remove_timer(Scheduler&, coroutine::Timer&) noexcept;
@@ -152,21 +149,19 @@ class Scheduler {
   // With one thread its own coroutines stand in a line of their own, which needs no lock.
   [[nodiscard]] bool mine() const noexcept { return coroutine::here().alone == this; }
 
-  [[gnu::always_inline]] void post(coroutine::Ready& item, bool suspends = false) noexcept {
+  [[gnu::always_inline]] void post(coroutine::Ready& item) noexcept {
     if (mine()) [[likely]]
       return line_.append(item);
-    post_elsewhere(item, suspends);
+    post_from_outside(item);
   }
-  void post_elsewhere(coroutine::Ready& item, bool suspends) noexcept;
-  bool post_to_line(coroutine::Ready& item, bool suspends) noexcept;
+  void post_from_outside(coroutine::Ready& item) noexcept;
   void put_into_inbox(coroutine::Ready& item, const Hold& hold) noexcept;
   void wake_for_post() noexcept;
   void let_go() noexcept;
   // One who has posted or stopped it, or whose task has ended, may still be about to wake somebody.
   void wait_for_posts() noexcept;
-  coroutine::Ready* next(coroutine::Here& at) noexcept;
-  void fetch(coroutine::Here& at) noexcept;
-  bool take_from_others(coroutine::Here& at) noexcept;
+  coroutine::Ready* next() noexcept;
+  void fetch() noexcept;
 
   [[nodiscard]] bool has_work() const noexcept { return !line_.empty() || arrived_.load(std::memory_order_relaxed) != 0; }
   // Spawned tasks that have not ended. What has ended is read first: then 0 means that there was none at that moment.
@@ -175,8 +170,7 @@ class Scheduler {
     const std::size_t ended = ended_.load(std::memory_order_acquire) + ended_elsewhere_.load(std::memory_order_acquire);
     return begun_.load(std::memory_order_relaxed) - ended;
   }
-  [[nodiscard]] bool no_task_left() noexcept { return live() == 0 && !has_work() && (!several_ || nothing_is_listed()); }
-  [[nodiscard]] bool nothing_is_listed() noexcept;
+  [[nodiscard]] bool no_task_left() const noexcept { return live() == 0 && !has_work(); }
 
   void begin(coroutine::Spawned& spawned) noexcept;
   void count_end(bool foreign) noexcept;
@@ -187,23 +181,21 @@ class Scheduler {
   void run_until(Enough enough);
   template <class Enough>
   void idle(Enough& enough);
-  struct AtLine;
   template <class Enough>
   bool look_on(Enough& enough);
-  void tend(coroutine::Here& at);
+  void tend();
 
   const unsigned threads_;
   const bool several_;
   coroutine::ReadyList line_;              // of the one thread
-  coroutine::Lines lines_;                 // of several
   Threads::ShortLock gate_;                // guards the following four, but for:
   coroutine::Sole<coroutine::EachObject> sole_;
-  coroutine::ReadyList inbox_;             // from outside
+  coroutine::ReadyList inbox_;             // from outside; with several threads, all there is
   coroutine::Spawned* spawned_ = nullptr;  // the latest first
   std::exception_ptr failure_;
   std::size_t posts_ = 0;  // from outside, so far, with a second thread there; as well ends of tasks elsewhere, and stops
   std::atomic<std::size_t> posts_over_{0};  // of those, whose callers touch nothing here any more
-  std::atomic<std::size_t> arrived_{0};  // how many are in the inbox, or more; written with the gate held
+  std::atomic<std::size_t> arrived_{0};  // how many are in the inbox; written with the gate held
   std::atomic<std::size_t> begun_{0};    // how many tasks were spawned; written with the gate held
   std::atomic<std::size_t> ended_{0};    // and have ended: those on the only thread, which alone writes it
   std::atomic<std::size_t> ended_elsewhere_{0};

@@ -48,8 +48,7 @@ inline Awaiting<bool> Scheduler::sleep(const Until& until) {
   return coroutine::await(coroutine::Asleep(until.stop_token()), until);
 }
 
-[[gnu::noinline]] inline void Scheduler::post_elsewhere(coroutine::Ready& item, bool suspends) noexcept {
-  if (several_ && post_to_line(item, suspends)) return;
+inline void Scheduler::post_from_outside(coroutine::Ready& item) noexcept {
   bool alone = false;
   {
     const Hold hold(*this);
@@ -57,15 +56,6 @@ inline Awaiting<bool> Scheduler::sleep(const Until& until) {
     alone = hold.alone;
   }
   if (!alone) wake_for_post();
-}
-
-// To the calling thread's own, if it has one here. Others are woken to help, for the caller may go on for long.
-inline bool Scheduler::post_to_line(coroutine::Ready& item, bool suspends) noexcept {
-  coroutine::Here& at = coroutine::here();
-  if (at.line == nullptr || at.scheduler != this) return false;
-  at.line->append(item);
-  if (!suspends || at.line->length() > 1) flag_.wake(1);
-  return true;
 }
 
 inline void Scheduler::wake_for_post() noexcept {
@@ -92,42 +82,30 @@ inline void Scheduler::put_into_inbox(coroutine::Ready& item, const Hold& hold) 
   posts_ += !hold.alone;
 }
 
-inline coroutine::Ready* Scheduler::next(coroutine::Here& at) noexcept {
-  if (coroutine::Ready* const item = several_ ? at.line->take() : line_.take()) return item;
-  if (arrived_.load(std::memory_order_relaxed) == 0) return nullptr;
-  fetch(at);
-  return several_ ? at.line->take() : line_.take();
-}
-
-// Puts what came from outside at the end of the line; of several threads, each its share.
-inline void Scheduler::fetch(coroutine::Here& at) noexcept {
-  const Hold hold(*this);
+inline coroutine::Ready* Scheduler::next() noexcept {
+  if (coroutine::Ready* const item = line_.take()) return item;
   if (!several_) {
-    line_.splice(inbox_);
-    arrived_.store(0, std::memory_order_relaxed);
-    return;
+    if (arrived_.load(std::memory_order_relaxed) == 0) return nullptr;
+    fetch();
+    return line_.take();
   }
-  const std::size_t there = arrived_.load(std::memory_order_relaxed);
-  const std::size_t share = (there + threads_ - 1) / threads_;
-  const std::size_t got = at.line->append_from(inbox_, share);
-  arrived_.store(inbox_.empty() ? 0 : there - got, std::memory_order_relaxed);
-}
-
-// For a thread of several that has nothing to do.
-inline bool Scheduler::take_from_others(coroutine::Here& at) noexcept {
-  coroutine::Line* const from = at.line == nullptr ? nullptr : lines_.in_need(*at.line);
-  return from != nullptr && lines_.move_half(*from, *at.line);
-}
-
-// With those kept away that move items from one list to another.
-inline bool Scheduler::nothing_is_listed() noexcept {
+  if (arrived_.load(std::memory_order_relaxed) == 0) return nullptr;
   const Hold hold(*this);
-  return arrived_.load(std::memory_order_relaxed) == 0 && lines_.all_empty();
+  coroutine::Ready* const item = inbox_.take();
+  if (item != nullptr) arrived_.store(arrived_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+  return item;
+}
+
+// Puts what came from outside at the end of the line.
+inline void Scheduler::fetch() noexcept {
+  const Hold hold(*this);
+  line_.splice(inbox_);
+  arrived_.store(0, std::memory_order_relaxed);
 }
 
 // Puts a task into the list and at the end of the line.
 inline void Scheduler::begin(coroutine::Spawned& spawned) noexcept {
-  const bool inside = coroutine::here().scheduler == this;
+  const bool own = mine();
   bool alone = false;
   {
     const Hold hold(*this);
@@ -135,11 +113,11 @@ inline void Scheduler::begin(coroutine::Spawned& spawned) noexcept {
     if (spawned_ != nullptr) spawned_->before = &spawned;
     spawned_ = &spawned;
     begun_.store(begun_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-    if (!inside) put_into_inbox(spawned, hold);
+    if (!own) put_into_inbox(spawned, hold);
     alone = hold.alone;
   }
-  if (inside) {
-    post(spawned);
+  if (own) {
+    line_.append(spawned);
   } else if (!alone) {
     wake_for_post();
   }
@@ -171,8 +149,8 @@ inline void Scheduler::fail_with(std::exception_ptr failure) noexcept {
   if (!failure_) failure_ = std::move(failure);
 }
 
-inline void Scheduler::tend(coroutine::Here& at) {
-  if (arrived_.load(std::memory_order_relaxed) != 0) fetch(at);
+inline void Scheduler::tend() {
+  if (!several_ && arrived_.load(std::memory_order_relaxed) != 0) fetch();
   timers_.fire_due();
   if (watched_.look(false) && several_) flag_.wake(1);
 }
@@ -185,13 +163,13 @@ void Scheduler::work(Enough enough) {
   for (;;) {
     for (int step = 0; step < steps; ++step) {
       if (enough()) return;
-      coroutine::Ready* const item = next(at);
+      coroutine::Ready* const item = next();
       if (item == nullptr) break;
       at.waits = coroutine::most_waits;
       coroutine::run_ready(*item, root);
     }
-    tend(at);
-    if (!has_work() && (!several_ || at.line->length() == 0)) idle(enough);
+    tend();
+    if (!has_work()) idle(enough);
   }
 }
 
@@ -203,11 +181,9 @@ bool Scheduler::look_on(Enough& enough) {
 
 template <class Enough>
 void Scheduler::idle(Enough& enough) {
-  coroutine::Here& at = coroutine::here();
   Spin<os::PrivateFutex> spin;
   while (spin.again()) {
     if (has_work() || enough() || watched_.changed() || (spin.slow() && timers_.due())) return;
-    if (take_from_others(at)) return;
   }
   // From here on nobody else posts as one who is alone, and what those have posted is visible.
   { const Hold hold(*this); }
@@ -215,17 +191,13 @@ void Scheduler::idle(Enough& enough) {
   // Acquire and release: pairs with that of who ends a task of this scheduler elsewhere.
   ended_elsewhere_.fetch_add(0, std::memory_order_acq_rel);
   std::vector<trine::Sleep<os::Native::Word>> words{raised};
-  TimePoint until = watched_.collect(words);
+  const TimePoint until = watched_.collect(words);
   if (look_on(enough)) return;
   // What nobody will wake for: perhaps it is on this core that somebody must run.
-  const TimePoint now = std::chrono::steady_clock::now();
-  if (until <= now) return std::this_thread::yield();
-  // Another thread has work, and perhaps it runs something long that was there before.
-  if (lines_.any()) until = std::min(until, now + std::chrono::milliseconds(1));
+  if (until <= std::chrono::steady_clock::now()) return std::this_thread::yield();
   os::AnyFutex::sleep(words, os::AnyFutex::Limit(Until(std::min(until, timers_.next()))));
   // The wake that came to this thread lowered the flag; there may be others that sleep, and more work than for one.
   if (several_) {
-    at.line->looking.slept();
     flag_.keep_raised();
     if (arrived_.load(std::memory_order_relaxed) > 1) flag_.wake(1);
   }
@@ -233,36 +205,10 @@ void Scheduler::idle(Enough& enough) {
   watched_.look(true);
 }
 
-/// The calling thread's place among the threads of the scheduler; what is left in its line at the end is there for all.
-struct Scheduler::AtLine {
-  AtLine(Scheduler& of, unsigned thread) noexcept : scheduler(of), line(of.lines_.of(thread)) {
-    coroutine::here().runs(&scheduler, line == nullptr);
-    use(true);
-  }
-  AtLine(const AtLine&) = delete;
-  AtLine& operator=(const AtLine&) = delete;
-  ~AtLine() {
-    use(false);
-    coroutine::here().runs(nullptr, false);
-  }
-
-  void use(bool use) noexcept {
-    if (line == nullptr) return;
-    scheduler.lines_.use(*line, use);
-    coroutine::here().line = use ? line : nullptr;
-    if (use) return;
-    const Hold hold(scheduler);
-    const std::size_t left = line->leave_to(scheduler.inbox_);
-    scheduler.arrived_.store(scheduler.arrived_.load(std::memory_order_relaxed) + left, std::memory_order_relaxed);
-  }
-
-  Scheduler& scheduler;
-  coroutine::Line* const line;
-};
-
 template <class Enough>
 void Scheduler::run_until(Enough enough) {
-  if (coroutine::here().scheduler != nullptr) throw std::logic_error("trine: Scheduler::run: the calling thread runs a scheduler");
+  coroutine::Here& at = coroutine::here();
+  if (at.scheduler != nullptr) throw std::logic_error("trine: Scheduler::run: the calling thread runs a scheduler");
   // A process that a coroutine begins runs no scheduler.
   os::forget_what_the_thread_did.store([] { coroutine::here() = {}; }, std::memory_order_relaxed);
   std::atomic<bool> over{false};
@@ -272,17 +218,20 @@ void Scheduler::run_until(Enough enough) {
       over.store(true, std::memory_order_relaxed);
       scheduler.flag_.wake_all();
       for (std::thread& helper : helpers) helper.join();
+      here.runs(nullptr, false);
     }
     Scheduler& scheduler;
+    coroutine::Here& here;
     std::atomic<bool>& over;
     std::vector<std::thread>& helpers;
   };
-  const AtLine place(*this, 0);
-  const Leave leave{*this, over, helpers};
+  at.runs(this, !several_);
+  const Leave leave{*this, at, over, helpers};
   for (unsigned i = 1; i < threads_; ++i) {
-    helpers.emplace_back([this, &over, i] {
-      const AtLine place_of_helper(*this, i);
+    helpers.emplace_back([this, &over] {
+      coroutine::here().runs(this, false);
       work([&over] { return over.load(std::memory_order_relaxed); });
+      coroutine::here().runs(nullptr, false);
     });
   }
   work(enough);
@@ -323,16 +272,12 @@ namespace coroutine {
 
 [[gnu::always_inline]] inline void post_to_own(Scheduler& scheduler, Ready& item) noexcept { scheduler.line_.append(item); }
 
-[[gnu::always_inline]] inline void hop_to(Scheduler& scheduler, Ready& item) noexcept {
-  scheduler.post(item, true);
-}
-
-// The number of items where it was may stay too high: somebody will fetch in vain.
 inline bool take_back_from(Scheduler& scheduler, Ready& item) noexcept {
   const Scheduler::Hold hold(scheduler);
-  if (scheduler.several_) return scheduler.lines_.remove(item);
   if (!item.listed()) return false;
   ReadyList::remove(item);
+  // With one thread the number may stay too high: it will fetch in vain.
+  if (scheduler.several_) scheduler.arrived_.fetch_sub(1, std::memory_order_relaxed);
   return true;
 }
 

@@ -165,6 +165,42 @@ class WaitTable {
     return true;
   }
 
+  /// As wake(), where a wake is in progress, the calling thread is not the sole one, or those who sleep run code of the user's when
+  /// they look, which may wait for somebody who changes a word.
+  [[gnu::noinline]] void wake_among_others(Word& word, std::uint32_t count) noexcept {
+    if (P::batch() != nullptr) return take(word, count, *P::batch());
+    Sleeper* only = nullptr;
+    {
+      Bucket& bucket = bucket_of(&word);
+      const Hold hold(bucket);
+      const auto [at, node] = bucket.find(&word);
+      if (node == nullptr) return;
+      if ((count == 1 || node->next == node) && node->sleeper->claim()) {
+        only = node->sleeper;
+        unlink(at, *node);
+      }
+    }
+    Batch batch;
+    if (only == nullptr) {
+      take(word, count, batch);
+      if (batch.first == nullptr) return;
+    }
+    P::batch() = &batch;
+    Tried tried;
+    if (only != nullptr) {
+      if (!only->rouse()) {
+        tried.fail(*only);
+      } else if (batch.first != nullptr) {
+        finish(*only, tried);
+      } else {
+        P::batch() = nullptr;
+        P::deliver(*only);
+        return P::delivered();
+      }
+    }
+    work(batch, tried, false);
+  }
+
   /// Wakes up to `count` of those who sleep on the word, the longest asleep first: tries for each, and delivers those whose
   /// wait is over. Uses the word's address alone.
   [[gnu::noinline]] void wake(Word& word, std::uint32_t count) noexcept {
@@ -276,41 +312,6 @@ class WaitTable {
   Bucket& bucket_of(const Word* word) noexcept {
     constexpr std::uint64_t golden = 0x9E3779B97F4A7C15;  // 2^64 divided by the golden ratio
     return buckets_[P::address(*word) * golden >> (64 - bucket_bits)];
-  }
-
-  // As wake(), where a wake is in progress, or the calling thread is not the sole one.
-  [[gnu::noinline]] void wake_among_others(Word& word, std::uint32_t count) noexcept {
-    if (P::batch() != nullptr) return take(word, count, *P::batch());
-    Sleeper* only = nullptr;
-    {
-      Bucket& bucket = bucket_of(&word);
-      const Hold hold(bucket);
-      const auto [at, node] = bucket.find(&word);
-      if (node == nullptr) return;
-      if ((count == 1 || node->next == node) && node->sleeper->claim()) {
-        only = node->sleeper;
-        unlink(at, *node);
-      }
-    }
-    Batch batch;
-    if (only == nullptr) {
-      take(word, count, batch);
-      if (batch.first == nullptr) return;
-    }
-    P::batch() = &batch;
-    Tried tried;
-    if (only != nullptr) {
-      if (!only->rouse()) {
-        tried.fail(*only);
-      } else if (batch.first != nullptr) {
-        finish(*only, tried);
-      } else {
-        P::batch() = nullptr;
-        P::deliver(*only);
-        return P::delivered();
-      }
-    }
-    work(batch, tried, false);
   }
 
   // As wake(), by the sole thread, after one was tried: it is over or not, and may have been delivered.

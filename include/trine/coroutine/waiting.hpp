@@ -36,8 +36,6 @@ class Resumer {
 void post_to(Scheduler& scheduler, Ready& item) noexcept;
 /// The same where the calling thread is the only one that the scheduler has.
 void post_to_own(Scheduler& scheduler, Ready& item) noexcept;
-/// The same as post_to() for one whose caller suspends at once: nobody is woken for it if it is alone in its line.
-void hop_to(Scheduler& scheduler, Ready& item) noexcept;
 bool take_back_from(Scheduler& scheduler, Ready& item) noexcept;
 void add_timer(Scheduler& scheduler, Timer& timer, Timer::TimePoint at);
 void remove_timer(Scheduler& scheduler, Timer& timer) noexcept;
@@ -398,7 +396,7 @@ class Hop : private Ready {
   void await_suspend(std::coroutine_handle<> coroutine) noexcept {
     coroutine_ = coroutine;
     root_ = here().root;
-    hop_to(to_, *this);
+    post_to(to_, *this);
   }
   void await_resume() const noexcept {}
 

@@ -87,7 +87,7 @@ class WatchList {
         rouse.push_back(&entry->proxy);
       }
     }
-    for (Table::Word* const proxy : rouse) table().wake(*proxy, 1);
+    for (Table::Word* const proxy : rouse) table().wake_among_others(*proxy, 1);
     return !rouse.empty();
   }
 

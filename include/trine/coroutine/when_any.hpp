@@ -46,15 +46,18 @@ Task<void, B> end_all(Family& family, const Ends& ends) {
 ///     if (first.index() == 0) use(first.get<0>());
 template <class B, class... T>
 requires Suspending<B> &&(sizeof...(T) > 0) Task<Selected<coroutine::ValueOf<T>...>, B> when_any(Task<T, B>... tasks) {
+  Scheduler& scheduler = coroutine::parents_scheduler();
   coroutine::Family family;
-  std::tuple<std::unique_ptr<coroutine::Child<T, B>>...> children{coroutine::begin_child(std::move(tasks), family)...};
+  std::tuple<std::unique_ptr<coroutine::Child<T, B>>...> children{coroutine::make_child(std::move(tasks), family)...};
   const auto ends =
       std::apply([](auto&... child) { return std::array<coroutine::Ended<B>, sizeof...(T)>{child->end_op()...}; }, children);
   auto operations =
       std::apply([](auto&... child) { return std::tuple{coroutine::EndedForSure<B>{child->end_op()}...}; }, children);
+  auto all = coroutine::end_all<B>(family, ends);
+  std::apply([&scheduler](auto&... child) { (child->start(scheduler), ...); }, children);
   const coroutine::Which first = co_await coroutines::run_first<coroutine::Which>(std::move(operations), Until::forever());
   const bool completed = ends[first.index].completed();
-  co_await coroutine::end_all<B>(family, ends);
+  co_await std::move(all);
   if (!completed) co_await coroutine::end_here<B>();
   co_return std::apply(
       [&first](auto&... child) {
@@ -74,8 +77,10 @@ using TimedResult = std::conditional_t<std::is_void_v<T>, bool, std::optional<co
 ///     if (auto answer = co_await trine::with_timeout(ask(server), 200ms)) use(*answer);
 template <class T, class B>
 requires Suspending<B> Task<TimedResult<T>, B> with_timeout(Task<T, B> task, Until until) {
+  Scheduler& scheduler = coroutine::parents_scheduler();
   coroutine::Family family;
-  const auto child = coroutine::begin_child(std::move(task), family);
+  const auto child = coroutine::make_child(std::move(task), family);
+  child->start(scheduler);
   const bool ended = co_await coroutine::await(coroutine::EndedForSure<B>{child->end_op()}, until);
   if (!ended) {
     family.end();

@@ -50,11 +50,11 @@ class Places<P, 0> {
 
   [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
   P& operator[](std::uint32_t i) noexcept {
-    return reinterpret_cast<P*>(reinterpret_cast<std::byte*>(this) + offset_)[i];
+    return reinterpret_cast<P*>(reinterpret_cast<std::byte*>(this) + static_cast<std::ptrdiff_t>(offset_))[i];
   }
 
  private:
-  std::uint64_t offset_ = 0;
+  std::uint64_t offset_ = 0;  // from this to the first, modulo 2^64: they may lie before it
   std::uint32_t size_ = 0;
 };
 
