@@ -27,7 +27,7 @@ LESS = [
     ("processes", r"^queue_", r"boost_lockfree_.*|rigtorp_.*|atomic_queue|.*spsc.*", "can't block"),
 ]
 # Not peers: references, and trine's own that are shown for comparison.
-ALIASES = {"coroutine_peers": "coroutines"}  # programs whose rows belong to another one's
+ALIASES = {"coroutine_peers": "coroutines", "coroutine_threads": "coroutines"}  # programs whose rows belong to another one's
 REFERENCES = re.compile(r"^(limit_.*|acquire_load|bare_futex|fork_waitpid|plain_futex|one_rmw|two_rmw)$")
 OURS = re.compile(r"^trine")
 ASIDE = re.compile(r"^trine_portable")  # in the plots and in results.csv alone

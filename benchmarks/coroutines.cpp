@@ -203,65 +203,6 @@ void spawn_and_run(benchmark::State& state) {
 }
 BENCHMARK(spawn_and_run)->Name("coroutine_spawn_1000_and_join/trine_scheduler");
 
-// On a scheduler with two threads. What the coroutines do is far too short for a second thread to be of use.
-
-void two_threads_hop(benchmark::State& state) {
-  const auto body = [&]() -> Task<void, B> {
-    for (auto each : state) {
-      (void)each;
-      co_await Scheduler::current()->hop();
-    }
-  };
-  Scheduler(2).run(body());
-}
-BENCHMARK(two_threads_hop)->Name("coroutine_two_threads_hop/trine")->UseRealTime();
-
-// Each round so many tasks take so many turns; the time is that of a turn.
-template <class Turn>
-void two_threads_take_turns(benchmark::State& state, int tasks, Turn turn) {
-  static constexpr int turns = 1000;
-  const auto task = [&]() -> Task<void, B> {
-    for (int i = 0; i < turns; ++i) co_await turn();
-  };
-  const auto body = [&]() -> Task<void, B> {
-    while (state.KeepRunningBatch(turns * tasks)) {
-      trine::TaskGroup<B> group;
-      for (int i = 0; i < tasks; ++i) group.spawn(std::ref(task));
-      co_await group.join();
-    }
-  };
-  Scheduler(2).run(body());
-}
-
-void two_threads_eight_hop(benchmark::State& state) {
-  two_threads_take_turns(state, 8, [] { return Scheduler::current()->hop(); });
-}
-BENCHMARK(two_threads_eight_hop)->Name("coroutine_two_threads_eight_hop/trine")->UseRealTime();
-
-void two_threads_lock_and_hop(benchmark::State& state) {
-  trine::Lock<B> lock;
-  two_threads_take_turns(state, 2, [&]() -> Task<void, B> {
-    co_await lock.lock();
-    lock.unlock();
-    co_await Scheduler::current()->hop();
-  });
-}
-BENCHMARK(two_threads_lock_and_hop)->Name("coroutine_two_threads_lock_and_hop/trine")->UseRealTime();
-
-void two_threads_spawn_and_join(benchmark::State& state) {
-  static constexpr int tasks = 1000;
-  const auto nothing = []() -> Task<void, B> { co_return; };
-  const auto body = [&]() -> Task<void, B> {
-    while (state.KeepRunningBatch(tasks)) {
-      trine::TaskGroup<B> group;
-      for (int i = 0; i < tasks; ++i) group.spawn(std::ref(nothing));
-      co_await group.join();
-    }
-  };
-  Scheduler(2).run(body());
-}
-BENCHMARK(two_threads_spawn_and_join)->Name("coroutine_two_threads_spawn_1000_and_join/trine")->UseRealTime();
-
 #ifdef TRINE_HAVE_ASIO
 
 namespace asio = boost::asio;
