@@ -127,6 +127,17 @@ inline void pin([[maybe_unused]] Placement placement, [[maybe_unused]] std::size
 #endif
 }
 
+/// Called by each of a team before it begins: it is where it is to run. Where the system decides, that takes a while in which
+/// it computes: what has just been started stands where its parent was until the system moves it, and two that hand over to
+/// each other all the time are not moved for tens of milliseconds, which would be most of a measurement.
+inline void take_place(Placement placement, std::size_t number) {
+  pin(placement, number);
+  if (placement != Placement::unpinned) return;
+  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(40);
+  while (std::chrono::steady_clock::now() < until) {
+  }
+}
+
 /// Runs `work(number, operations)` in `threads` threads at once, which do `operations` together, and reports
 /// the time from the first one's start to the last one's end, per operation. `work` is made anew by
 /// `prepare()` for each measurement.
@@ -142,7 +153,7 @@ void measure_team(benchmark::State& state, std::size_t threads, Placement placem
     std::vector<std::thread> team;
     for (std::size_t number = 0; number < threads; ++number) {
       team.emplace_back([&, number] {
-        pin(placement, number);
+        take_place(placement, number);
         missing.fetch_sub(1);
         while (missing.load() != 0) std::this_thread::yield();
         began[number] = Clock::now();

@@ -65,7 +65,7 @@ struct Meeting {
 template <class Work>
 [[noreturn]] void be_one_of(Meeting& meeting, std::size_t number, Placement placement, const Work& work) {
   try {
-    pin(placement, number);
+    take_place(placement, number);
     meeting.missing.fetch_sub(1);
     while (meeting.missing.load() != 0) ::sched_yield();
     meeting.began[number] = Meeting::Clock::now();
