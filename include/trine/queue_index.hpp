@@ -16,9 +16,10 @@ struct QueueIndex {
   static constexpr std::uint32_t closed = 1;
   static constexpr std::uint32_t one = 2;
   static constexpr std::uint32_t most = std::uint32_t{1} << 30;
+  static constexpr std::uint32_t positions = std::uint32_t{1} << 31;  // as many numbers an item can have
 
   static std::uint32_t distance(std::uint32_t behind, std::uint32_t ahead) noexcept {
-    return (ahead / one - behind / one) % (std::uint32_t{1} << 31);
+    return (ahead / one - behind / one) % positions;
   }
 
   /// For one who waits: whether a try with the gate held could bring nothing new, as there is nothing to get. So those who look

@@ -23,7 +23,7 @@ namespace trine {
 /// | places(n) | how many there can be with a capacity of n; `fixed`: that is the capacity, whatever was asked for |
 /// | owns_memory | free(cursor, n) is to be called at the end, with n items left |
 /// | only_place() | if there: where the item of a queue with room for one lies; not there where the Items begin with it |
-/// | mend(put, got) | if there: called with the lock held when its last owner died with it |
+/// | mend(put, got) | if there: called with the lock held when its last owner died with it; never throws |
 /// | extra(n, ...), lie_at(memory) | if there: how much memory behind the state it needs, and where that is |
 
 /// Where an operation puts or takes an item.

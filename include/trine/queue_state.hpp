@@ -221,7 +221,7 @@ struct QueueState : QueueIndex {
   static constexpr bool looks_each_time = Items::one_gate || Items::uneven;
 
   // With an end held whose last owner died with it.
-  void mend() {
+  void mend() noexcept {
     if constexpr (requires { items.mend(0U, 0U); }) {
       items.mend(put_index().load(std::memory_order_relaxed) / one, get_index().load(std::memory_order_relaxed) / one);
     }

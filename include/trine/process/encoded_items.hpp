@@ -20,6 +20,7 @@
 #include <trine/process/message.hpp>
 #include <trine/process/message_bytes.hpp>
 #include <trine/process/places.hpp>
+#include <trine/queue_index.hpp>
 #include <trine/queue_items.hpp>
 
 namespace trine {
@@ -90,19 +91,24 @@ class BlockPool {
     free_ += count;
   }
 
-  /// Calls use(mark), which calls mark(chain) for each chain in use.
+  /// Calls use(mark), which calls mark(chain) for each chain in use. Needs no memory, and takes what is damaged as it is: with the
+  /// lock held of one who died there is nobody to tell. Who dies in here leaves the links as they were, with marks.
   template <class Use>
-  void mend(Use use) {
-    std::vector<bool> used(count_);
-    use([&](Chain chain) {
-      check(chain);
+  void mend(Use use) noexcept {
+    for (std::uint32_t block = 0; block < count_; ++block) next_[block].write() &= ~in_use;
+    use([this](Chain chain) {
       std::uint32_t block = chain.first;
-      for (std::uint32_t left = needed(chain.size); left > 0; --left, block = next(block)) used[within(block)] = true;
+      for (std::uint32_t left = std::min(needed(chain.size), count_); left > 0; --left) {
+        std::uint32_t& link = next_[within(block)].write();
+        block = link & ~in_use;
+        link |= in_use;
+      }
     });
     free_ = 0;
     fresh_ = count_;
     for (std::uint32_t block = 0; block < count_; ++block) {
-      if (!used[block]) give_block(block);
+      std::uint32_t& link = next_[block].write();
+      (link & in_use) != 0 ? void(link &= ~in_use) : give_block(block);
     }
   }
 
@@ -110,6 +116,9 @@ class BlockPool {
   using Block = std::array<std::byte, block_size>;
   using Next = Places<typename B::template Cell<std::uint32_t>, 0>;
   using Blocks = Places<typename B::template Cell<Block>, 0>;
+
+  // In the link of a block, while a mend goes on.
+  static constexpr std::uint32_t in_use = 1U << 31;
 
   static std::uint32_t blocks(std::size_t bytes) noexcept {
     return std::max(1U, static_cast<std::uint32_t>(std::min<std::size_t>(bytes / block_size, 1U << 30)));
@@ -199,7 +208,15 @@ class EncodedItems : public Order {
 
   bool put(QueuePlace<Cursor>& at, std::span<const std::byte> bytes) {
     if (!pool_.has_room_for(bytes.size())) return false;
-    return Order::put(at, pool_.put(bytes));
+    const Chain chain = pool_.put(bytes);
+    try {
+      if (Order::put(at, chain)) return true;
+    } catch (...) {
+      pool_.free(chain);
+      throw;
+    }
+    pool_.free(chain);
+    return false;
   }
 
   template <class Sink>
@@ -212,9 +229,9 @@ class EncodedItems : public Order {
 
   static T finish(MessageBytes&& bytes) { return Message<T>::decode(bytes.all()); }
 
-  void mend(std::uint32_t put, std::uint32_t got) {
+  void mend(std::uint32_t put, std::uint32_t got) noexcept {
     if constexpr (requires { Order::mend(put, got); }) Order::mend(put, got);
-    pool_.mend([this, put, got](const auto& mark) { this->for_each(got, put - got, mark); });
+    pool_.mend([this, put, got](const auto& mark) { this->for_each(got, (put - got) % QueueIndex::positions, mark); });
   }
 
   /// For a heap of chains.

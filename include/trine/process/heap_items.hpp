@@ -18,7 +18,8 @@ namespace trine {
 /// of their numbers, which is made anew from the slots if a party died while it changed it. What that party was doing is in a
 /// journal, and whether it is to be taken as done is for the queue's index to say.
 ///
-/// Items are compared with a lock held, by whichever process puts or takes one: by a `Less`, or by Self::chain_less.
+/// Items are compared with a lock held, by whichever process puts or takes one: by a `Less`, or by Self::chain_less. Where a
+/// comparison throws, nothing was put or taken: all of them come before the first change.
 template <class T, class B, class Less, std::size_t N, class Self = void>
 class HeapItems : public SharedItems<T, B, N> {
   using Base = SharedItems<T, B, N>;
@@ -51,40 +52,39 @@ class HeapItems : public SharedItems<T, B, N> {
 
   bool put(QueuePlace<Cursor>& at, const T& item) {
     if (at.inside >= count_) return false;
-    order_anew_if_new(at);
+    order_if_asked(at.inside);
+    const std::uint32_t to = way_up(at.inside, item);
     const std::uint32_t slot = order(at.inside);
     begin(Change::put, slot, at.position);
     slots_[slot].item.write().put(item);
     slots_[slot].taken.store(1, std::memory_order_relaxed);
-    sift_up(at.inside);
+    for (std::uint32_t i = at.inside; i != to; i = parent(i)) order_[i].write() = order(parent(i));
+    order_[to].write() = slot;
     return true;
   }
 
   template <class Sink>
   void take(QueuePlace<Cursor>& at, Sink&& sink) {
     const std::uint32_t inside = std::min(at.inside, count_);
+    order_if_asked(inside);
+    const std::uint32_t last = order(inside - 1);
+    const std::uint32_t to = way_down(inside - 1, item(last));
     const std::uint32_t slot = order(0);
     sink(item(slot));
     begin(Change::get, slot, at.position);
     slots_[slot].taken.store(0, std::memory_order_relaxed);
-    swap(0, inside - 1);
-    sift_down(inside - 1);
+    // The last one comes to where its way ends, and those on that way move up.
+    std::uint32_t moved = last;
+    for (std::uint32_t i = to; i != 0; i = parent(i)) moved = exchange(i, moved);
+    order_[0].write() = moved;
+    order_[inside - 1].write() = slot;
   }
 
-  /// `put`, `got`: how many were put and got, as the queue says.
-  void mend(std::uint32_t put, std::uint32_t got) {
+  /// `put`, `got`: how many were put and got, as the queue says. Leaves the comparisons to the next put or take: they may throw.
+  void mend(std::uint32_t put, std::uint32_t got) noexcept {
     finish_or_undo(put, got);
-    // Those with an item first, each sifted into the heap of those before it; then those without.
-    std::uint32_t inside = 0;
-    std::uint32_t free = count_;
-    for (std::uint32_t slot = 0; slot < count_; ++slot) {
-      if (slots_[slot].taken.load(std::memory_order_relaxed) != 0) {
-        order_[inside].write() = slot;
-        sift_up(inside++);
-      } else {
-        order_[--free].write() = slot;
-      }
-    }
+    list_slots();
+    ordered_.store(0, std::memory_order_relaxed);
     journal_.store(none, std::memory_order_release);
   }
 
@@ -128,43 +128,68 @@ class HeapItems : public SharedItems<T, B, N> {
     slots_[slot].taken.store(was_put == published ? 1 : 0, std::memory_order_relaxed);
   }
 
-  // The memory of a new queue is full of zeros: its first put makes the order.
-  void order_anew_if_new(const QueuePlace<Cursor>& at) {
-    if (ordered_.load(std::memory_order_relaxed) != 0) return;
-    mend(at.position, at.position - at.inside);
+  // The memory of a new queue is full of zeros: its first put makes the order. So does the first that comes after a mend; if a
+  // comparison throws then, the next begins again.
+  void order_if_asked(std::uint32_t inside) {
+    if (ordered_.load(std::memory_order_relaxed) != 0) [[likely]] return;
+    list_slots();
+    for (std::uint32_t i = 1; i < inside; ++i) {
+      const std::uint32_t slot = order(i);
+      const std::uint32_t to = way_up(i, item(slot));
+      for (std::uint32_t j = i; j != to; j = parent(j)) order_[j].write() = order(parent(j));
+      order_[to].write() = slot;
+    }
     ordered_.store(1, std::memory_order_release);
+  }
+
+  // Those with an item first, and then those without.
+  void list_slots() noexcept {
+    std::uint32_t inside = 0;
+    std::uint32_t free = count_;
+    for (std::uint32_t slot = 0; slot < count_; ++slot) {
+      order_[slots_[slot].taken.load(std::memory_order_relaxed) != 0 ? inside++ : --free].write() = slot;
+    }
   }
 
   std::uint32_t order(std::uint32_t i) { return std::min(order_[i].read(), count_ - 1); }
   T item(std::uint32_t slot) { return slots_[slot].item.read().get(); }
 
-  void swap(std::uint32_t i, std::uint32_t j) {
-    const std::uint32_t first = order(i);
-    order_[i].write() = order(j);
-    order_[j].write() = first;
+  static std::uint32_t parent(std::uint32_t i) noexcept { return (i - 1) / 2; }
+
+  std::uint32_t exchange(std::uint32_t i, std::uint32_t slot) {
+    const std::uint32_t before = order(i);
+    order_[i].write() = slot;
+    return before;
   }
 
-  bool less(std::uint32_t i, std::uint32_t j) {
+  bool less(const T& left, const T& right) {
     if constexpr (std::is_void_v<Self>) {
-      return Less()(item(order(i)), item(order(j)));
+      return Less()(left, right);
     } else {
-      return static_cast<Self*>(this)->template chain_less<Less>(item(order(i)), item(order(j)));
+      return static_cast<Self*>(this)->template chain_less<Less>(left, right);
     }
   }
 
-  void sift_up(std::uint32_t i) {
-    for (; i > 0 && less(i, (i - 1) / 2); i = (i - 1) / 2) swap(i, (i - 1) / 2);
+  // Where an item is to go that comes in at `i`. It changes nothing, and neither does the next: a comparison may throw.
+  std::uint32_t way_up(std::uint32_t i, const T& added) {
+    while (i > 0 && less(added, item(order(parent(i))))) i = parent(i);
+    return i;
   }
 
-  void sift_down(std::uint32_t size) {
+  // Where an item is to go that comes in at the top of the others, of which there are `size` with the one that goes.
+  std::uint32_t way_down(std::uint32_t size, const T& moved) {
     for (std::uint32_t i = 0;;) {
-      std::uint32_t smallest = i;
+      std::uint32_t next = i;
+      T smallest = moved;
       for (const std::uint32_t child : {2 * i + 1, 2 * i + 2}) {
-        if (child < size && less(child, smallest)) smallest = child;
+        if (child >= size) break;
+        const T other = item(order(child));
+        if (!less(other, smallest)) continue;
+        next = child;
+        smallest = other;
       }
-      if (smallest == i) return;
-      swap(i, smallest);
-      i = smallest;
+      if (next == i) return i;
+      i = next;
     }
   }
 
