@@ -31,7 +31,13 @@ struct by_number : trine::Blocking<Os> {
   using World = typename Numbered<Os>::World;
 };
 
+/// The system refuses fences that it had granted, and has long done so: a fence is nothing then, unless who calls waits each time.
+struct RefusedSince : trine::modelling::ModelledSleep {
+  static void fence_others() noexcept {}
+};
+
 using B = on_sole_words<trine::modelling::ModelledSleep>;
+using Refused = on_sole_words<RefusedSince>;
 using Mutated = on_sole_words<MutableSleep>;
 using ByNumber = by_number<trine::modelling::ModelledSleep>;
 
@@ -263,6 +269,7 @@ void an_event_lets_go() {
 
 TEST(SoleWord, TwoCount) { prove_two(two_count<B>); }
 TEST(SoleWord, ThreeCount) { prove_three(three_count<B>, 2); }
+TEST(SoleWord, TwoCountWhereFencesAreRefused) { prove_two(two_count<Refused>); }
 TEST(SoleWord, OneStores) { prove_two(one_stores<B>); }
 TEST(SoleWord, AShortLockGuards) { prove(2, 2, a_short_lock_guards<B>); }
 TEST(SoleWord, AGateGuards) { prove(2, 2, a_gate_guards<B>); }

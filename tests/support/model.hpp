@@ -264,6 +264,7 @@ struct MutableSleep : trine::modelling::ModelledSleep {
       Base::fence_others(where);
     }
   }
+  static void fence_others_or_wait(const Where& where = Where::current()) { fence_others(where); }
 };
 
 /// The backend `model`, with the mutation. Where the shipped algorithm calls B::wake, the caller's place is seen.

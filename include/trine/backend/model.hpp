@@ -246,6 +246,7 @@ struct ModelledSleep {
   static constexpr std::size_t turn() noexcept { return 0; }
   static constexpr bool fences_others() noexcept { return true; }
   static void fence_others(const Where& where = Where::current()) { Explorer::current().fence_all(where); }
+  static void fence_others_or_wait(const Where& where = Where::current()) { fence_others(where); }
   static constexpr bool steps_between_fences() noexcept { return true; }
   static bool exchange_between_fences(Word& word, std::uint32_t& expected, std::uint32_t desired,
                                       const Where& where = Where::current()) {

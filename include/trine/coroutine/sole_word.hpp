@@ -128,7 +128,7 @@ class Sole {
 
   // Whoever comes along meanwhile does the same.
   void close() noexcept {
-    P::Os::fence_others();
+    P::Os::fence_others_or_wait();  // the sole one never asks whether that still works
     // Acquire: pairs with the release in leave().
     while (inside_.load(std::memory_order_acquire) != 0 || in_a_row()) P::Os::yield();
     who_.store(everybody, std::memory_order_release);
@@ -279,7 +279,7 @@ struct EveryWord {
   static bool prepare() noexcept {
     static thread_local const AtTheEnd at_the_end;
     static const bool prepared = Os::fences_others() && Os::in_children([] { sole().after_fork(); });
-    return prepared;
+    return prepared && Os::fences_others();  // it may be refused since
   }
 
  private:

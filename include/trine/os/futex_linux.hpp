@@ -59,10 +59,13 @@ class Membarrier {
   /// what it granted (a filter of system calls was set up), nobody relies on it any more, and whoever calls waits until even
   /// those who still did have long gone on.
   static void fence() noexcept {
-    if (call(barrier) == 0 || (registered() && call(barrier) == 0)) return;
-    state_.works.store(false, std::memory_order_relaxed);
-    state_.between_instructions.store(false, std::memory_order_relaxed);
-    if (state_.granted) wait_for_the_others();
+    if (done()) return;
+    if (state_.granted) wait_until(over_at());
+  }
+
+  /// The same if others rely on it who asked works() once and never again: where it is refused, whoever calls waits each time.
+  static void fence_or_wait() noexcept {
+    if (!done()) wait_until(now() + enough);
   }
 
  private:
@@ -80,13 +83,29 @@ class Membarrier {
 
   static bool registered() noexcept { return call(registration) == 0; }
 
-  // Until 1 ms after somebody was refused first.
-  [[gnu::noinline, gnu::cold]] static void wait_for_the_others() noexcept {
-    constexpr std::int64_t enough = 1'000'000;
-    const auto now = [] { return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count(); };
+  static bool done() noexcept {
+    if (call(barrier) == 0 || (registered() && call(barrier) == 0)) return true;
+    state_.works.store(false, std::memory_order_relaxed);
+    state_.between_instructions.store(false, std::memory_order_relaxed);
+    return false;
+  }
+
+  // In ns. A processor holds a store back for far less than a microsecond, and not while it runs another thread: what a thread has
+  // stored before it loads is seen by all long before so much time has gone by, and what others have stored is by its next loads.
+  static constexpr std::int64_t enough = 1'000'000;
+
+  static std::int64_t now() noexcept {
+    return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
+  }
+
+  // So long after somebody was refused first.
+  [[gnu::noinline, gnu::cold]] static std::int64_t over_at() noexcept {
     const std::int64_t first = now() + enough;
-    std::int64_t until = 0;
-    if (state_.over_at.compare_exchange_strong(until, first, std::memory_order_relaxed)) until = first;
+    std::int64_t before = 0;
+    return state_.over_at.compare_exchange_strong(before, first, std::memory_order_relaxed) ? first : before;
+  }
+
+  [[gnu::noinline, gnu::cold]] static void wait_until(std::int64_t until) noexcept {
     const int saved = errno;
     for (std::int64_t left = until - now(); left > 0; left = until - now()) {
       const timespec pause{.tv_sec = 0, .tv_nsec = static_cast<long>(std::min(left, enough))};
@@ -144,6 +163,8 @@ class LinuxFutex : public Native {
   /// Whether fence_others() puts a full fence into every other thread that may use the words.
   static bool fences_others() noexcept { return Membarrier<Scope>::works(); }
   static void fence_others() noexcept { Membarrier<Scope>::fence(); }
+  /// The same where others go on to rely on it without asking again.
+  static void fence_others_or_wait() noexcept { Membarrier<Scope>::fence_or_wait(); }
 
 #if defined(TRINE_HAS_STEP_BETWEEN_FENCES)
   /// Whether exchange_between_fences() keeps what it says.

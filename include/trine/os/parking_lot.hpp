@@ -36,6 +36,7 @@ class ParkingLot : public Native {
   /// There is no portable way to put a fence into other threads.
   static constexpr bool fences_others() noexcept { return false; }
   static void fence_others() noexcept {}
+  static void fence_others_or_wait() noexcept {}
 
   /// Nor to hear of a fork.
   static constexpr bool in_children(void (* /*call*/)()) noexcept { return false; }
