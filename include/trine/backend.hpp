@@ -29,6 +29,7 @@ namespace trine {
 /// result()    what the operation came to, once it is done or given up; called once, by the one who waits. Throws the
 ///             errors of the operation. Everything that runs the user's code is here, and not in an attempt, which on some
 ///             backends the waker makes.
+/// forgo()     optional: in place of result() where the waiting party is gone, if that can be left to others.
 /// selectable  whether giving up has no effect, so that select() may choose another operation instead.
 ///
 /// A scheduler of coroutines watches those that also say `owned_by_thread == false`: it does not matter which thread attempts.

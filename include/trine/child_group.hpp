@@ -176,6 +176,9 @@ class TaskGroup<B>::JoinOperation : public OperationOf<bool, B> {
     return done;
   }
 
+  // A failure is left for the next who joins, or for the destructor of the group.
+  void forgo() noexcept {}
+
  private:
   TaskGroup* group_;
 };

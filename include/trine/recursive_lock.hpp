@@ -21,8 +21,9 @@ namespace trine {
 ///     auto inner = lock.guard();  // depth() == 2
 ///
 /// Visibility, lifetime, fairness and owner's death are as with Lock. The owner is the calling thread, the thread of a
-/// process, or the coroutine task; unlocking by another throws NotOwner, of a free one NotLocked. Locking again costs one
-/// load and no atomic read-modify-write. An operation made by lock_op() locks for the one who made it.
+/// process, or the coroutine task (see Awaiting for coroutines that are not tasks); unlocking by another throws NotOwner, of a
+/// free one NotLocked. Locking again costs one load and no atomic read-modify-write. An operation made by lock_op() locks for
+/// the one who made it.
 template <class B = threads>
 class RecursiveLock {
   using Word = LockWord<B>;

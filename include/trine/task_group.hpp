@@ -163,6 +163,9 @@ class TaskGroup<B>::JoinOperation : public TaskCount<B>::NoneOperation {
     return none;
   }
 
+  // A failure is left for the next who joins, or for the destructor of the group.
+  void forgo() noexcept {}
+
  private:
   TaskGroup* group_;
 };

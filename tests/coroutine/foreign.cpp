@@ -6,12 +6,14 @@
 #include <atomic>
 #include <chrono>
 #include <coroutine>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <stop_token>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -27,10 +29,54 @@ using B = trine::coroutines;
 using trine::Event;
 using trine::Lock;
 using trine::Queue;
+using trine::RecursiveLock;
+using trine::Scheduler;
 using trine::Semaphore;
 using trine::Task;
 using trine_test::eventually;
 using trine_test::Foreign;
+
+/// A coroutine of another library's that a coroutine awaits: it is begun by that, and resumes whoever awaits it at its end.
+class Subroutine {
+ public:
+  struct promise_type {
+    struct Final {
+      [[nodiscard]] bool await_ready() const noexcept { return false; }
+      std::coroutine_handle<> await_suspend(std::coroutine_handle<promise_type> ended) const noexcept {
+        return ended.promise().waiter;
+      }
+      void await_resume() const noexcept {}
+    };
+    Subroutine get_return_object() { return Subroutine(std::coroutine_handle<promise_type>::from_promise(*this)); }
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+    Final final_suspend() const noexcept { return {}; }
+    void return_void() const noexcept {}
+    void unhandled_exception() noexcept { std::terminate(); }
+
+    std::coroutine_handle<> waiter;
+  };
+
+  Subroutine(const Subroutine&) = delete;
+  Subroutine& operator=(const Subroutine&) = delete;
+  ~Subroutine() { handle_.destroy(); }
+
+  auto operator co_await() const noexcept {
+    struct Awaiter {
+      [[nodiscard]] bool await_ready() const noexcept { return false; }
+      std::coroutine_handle<> await_suspend(std::coroutine_handle<> waiter) const noexcept {
+        begun.promise().waiter = waiter;
+        return begun;
+      }
+      void await_resume() const noexcept {}
+      std::coroutine_handle<promise_type> begun;
+    };
+    return Awaiter{handle_};
+  }
+
+ private:
+  explicit Subroutine(std::coroutine_handle<promise_type> handle) noexcept : handle_(handle) {}
+  std::coroutine_handle<promise_type> handle_;
+};
 
 /// The simplest executor: a list of coroutines, which somebody resumes.
 class Line {
@@ -194,6 +240,174 @@ TEST(Foreign, WaitsWithAPredicateAndWithSelect) {
   EXPECT_TRUE(coroutine.done());
 }
 
+// A task calls a coroutine that is not its own, and ends first. `wait(scheduler)` is what that awaits, and `let_go()` ends it.
+template <class Wait, class LetGo>
+void outlives_its_caller(Wait wait, LetGo let_go) {
+  Event<B> go;
+  Scheduler scheduler;
+  std::optional<Foreign> called;
+  const std::uint32_t thread = B::self();
+  std::uint32_t within = 0;
+  std::uint32_t after = 0;
+  bool passed = false;
+  const auto body = [&]() -> Foreign {
+    within = B::self();
+    co_await wait(scheduler);
+    after = B::self();
+    const bool set = co_await go.wait(1h);
+    passed = set && after == B::self();
+  };
+  const auto caller = [&]() -> Task<void, B> {
+    called.emplace(body());
+    co_return;
+  };
+  scheduler.spawn(caller());
+  scheduler.run();
+  const auto other = [&]() -> Task<void, B> {
+    let_go();
+    for (int i = 0; i < 5000 && after == 0; ++i) co_await scheduler.sleep(1ms);
+    go.set();
+    co_await scheduler.hop();
+  };
+  scheduler.run(other());
+  EXPECT_NE(within, thread) << "it is the task that calls it";
+  EXPECT_EQ(after, thread) << "it goes on outside of the task";
+  EXPECT_TRUE(passed);
+  EXPECT_TRUE(called->done());
+}
+
+const auto nothing = [] {};
+
+TEST(CalledByATask, OutlivesItByAHop) {
+  outlives_its_caller([](Scheduler& scheduler) { return scheduler.hop(); }, nothing);
+}
+
+TEST(CalledByATask, OutlivesItWhereItWaits) {
+  for (const trine::Until& until : {trine::Until(), trine::Until(1h)}) {
+    Event<B> event;
+    outlives_its_caller([&](Scheduler&) { return event.wait(until); }, [&] { event.set(); });
+    Queue<int, B> queue;
+    outlives_its_caller([&](Scheduler&) { return queue.get(until); }, [&] { EXPECT_TRUE(queue.try_put(1)); });
+    Semaphore<B> slots(0);
+    Event<B> never;
+    outlives_its_caller([&](Scheduler&) { return trine::select(never.wait_op(), slots.acquire_op(), until); },
+                        [&] { slots.release(); });
+  }
+}
+
+TEST(CalledByATask, OutlivesItWhileItsLimitComes) {
+  Event<B> never;
+  outlives_its_caller([&](Scheduler&) { return never.wait(2ms); }, nothing);
+  outlives_its_caller([&](Scheduler&) { return never.wait(0ms); }, nothing);
+  const auto waits = [&]() -> Task<void, B> { co_await never.wait(2ms); };
+  outlives_its_caller([&](Scheduler&) { return waits(); }, nothing);
+}
+
+TEST(CalledByATask, OutlivesItAfterWaitsThatWereOverAtOnce) {
+  Semaphore<B> slots(2000);
+  std::optional<Foreign> called;
+  const std::uint32_t thread = B::self();
+  std::uint32_t after = thread + 1;
+  const auto body = [&]() -> Foreign {
+    for (int i = 0; i < 1000; ++i) co_await slots.acquire();
+    after = B::self();
+  };
+  Scheduler scheduler;
+  const auto caller = [&]() -> Task<void, B> {
+    called.emplace(body());
+    co_return;
+  };
+  scheduler.spawn(caller());
+  scheduler.run();
+  EXPECT_TRUE(called->done());
+  EXPECT_EQ(after, thread);
+}
+
+TEST(CalledByATask, IsNotCancelledWithIt) {
+  Event<B> event;
+  Event<B> never;
+  int passed = 0;
+  std::optional<Foreign> called;
+  const auto caller = [&]() -> Task<void, B> {
+    called.emplace(wait_for(event, passed));
+    co_await never.wait();
+  };
+  const auto body = [&]() -> Task<void, B> {
+    const bool in_time = co_await trine::with_timeout(caller(), 1ms);
+    EXPECT_FALSE(in_time);
+    EXPECT_FALSE(called->done());
+    event.set();
+    co_await Scheduler::current()->hop();
+    EXPECT_EQ(passed, 1);
+  };
+  trine::run(body());
+}
+
+TEST(CalledByATask, WaitsForNoLockThatTheTaskWouldOwn) {
+  RecursiveLock<B> lock;
+  Event<B> never;
+  int refused = 0;
+  const auto body = [&]() -> Foreign {
+    try {
+      co_await lock.lock();
+    } catch (const std::logic_error&) {
+      ++refused;
+    }
+    try {
+      co_await trine::select(lock.lock_op(), never.wait_op());
+    } catch (const std::logic_error&) {
+      ++refused;
+    }
+  };
+  const auto caller = [&]() -> Task<void, B> {
+    const Foreign called = body();
+    EXPECT_TRUE(called.done());
+    co_return;
+  };
+  EXPECT_TRUE(lock.try_lock());
+  trine::run(caller());
+  EXPECT_EQ(refused, 2);
+  lock.unlock();
+  EXPECT_FALSE(lock.locked()) << "nobody was let in";
+}
+
+TEST(AwaitedByATask, LetsItGoOnAsTheTaskThatItIs) {
+  Event<B> event;
+  std::uint32_t before = 0;
+  std::uint32_t within = 0;
+  std::uint32_t after = 0;
+  int sum = 0;
+  const auto waits = [&]() -> Subroutine {
+    co_await event.wait(1h);
+    if (within == 0) within = B::self();
+  };
+  const auto adds = [&](int n) -> Task<int, B> {
+    co_await Scheduler::current()->hop();
+    co_return n;
+  };
+  const auto body = [&]() -> Task<void, B> {
+    before = B::self();
+    co_await waits();
+    after = B::self();
+    sum += co_await adds(1);
+    const Subroutine again = waits();
+    co_await again;
+    sum += co_await adds(2);
+  };
+  const auto sets = [&]() -> Task<void, B> {
+    event.set();
+    co_return;
+  };
+  Scheduler scheduler;
+  scheduler.spawn(body());
+  scheduler.spawn(sets());
+  scheduler.run();
+  EXPECT_EQ(within, B::self());
+  EXPECT_NE(before, within);
+  EXPECT_EQ(after, before);
+  EXPECT_EQ(sum, 3);
+}
+
 // Frames that are destroyed where they wait: nobody stands in a list any more, and a wake goes to the next.
 
 TEST(Destroyed, OneThatWaitsIsTakenOffTheList) {
@@ -210,6 +424,44 @@ TEST(Destroyed, OneThatWaitsIsTakenOffTheList) {
   { const Foreign third = wait_for(event, passed); }
   event.set();
   EXPECT_EQ(passed, 1);
+}
+
+// One that joins was served, and is destroyed before it goes on: the next that joins hears of the failure, or who reads what
+// the group prints at its end.
+TEST(Destroyed, OneThatJoinsLeavesTheFailure) {
+  for (const bool choosing : {false, true}) {
+    Line line;
+    Scheduler scheduler;
+    Event<B> never;
+    ::testing::internal::CaptureStderr();
+    for (const bool joined_again : {true, false}) {
+      trine::TaskGroup<B> group(scheduler);
+      const auto joins = [&]() -> Foreign {
+        if (choosing) {
+          co_await trine::on(line.executor(), trine::select(never.wait_op(), group.join_op()));
+        } else {
+          co_await trine::on(line.executor(), group.join());
+        }
+      };
+      const auto joins_again = [&]() -> Task<void, B> { co_await group.join(); };
+      group.spawn([]() -> Task<void, B> {
+        throw std::out_of_range("lost?");
+        co_return;
+      });
+      {
+        const Foreign joiner = joins();
+        scheduler.run();
+        EXPECT_EQ(group.running(), 0U);
+        EXPECT_FALSE(joiner.done());
+        line.clear();
+      }
+      if (joined_again) {
+        EXPECT_THROW(scheduler.run(joins_again()), std::out_of_range);
+      }
+    }
+    const std::string printed = ::testing::internal::GetCapturedStderr();
+    EXPECT_EQ(printed, "trine: TaskGroup: a task failed, and nobody joined: lost?\n");
+  }
 }
 
 // Of two that the same call woke, the one that goes on first destroys the other.

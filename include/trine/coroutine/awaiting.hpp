@@ -29,12 +29,6 @@ struct Smallest {
 struct Made {};
 inline constexpr Made made;
 
-/// Whether coroutines with the promise P are resumed by drive(), as trine's own are.
-template <class P>
-concept Driven = requires {
-  typename P::DrivenByTrine;
-};
-
 }  // namespace trine::coroutine
 
 namespace trine {
@@ -49,11 +43,16 @@ namespace trine {
 /// destroyed before it has gone on, has taken: a guard or a permit goes back, an item goes with it, and what lock() or acquire()
 /// took stays taken.
 ///
+/// A coroutine that is not a Task is nobody's: where a task calls one it is not cancelled with that task, may outlive it, and
+/// goes on outside of it. To a RecursiveLock it is whoever runs it, the task that called it or else the thread; so it can't wait
+/// for one within a task (std::logic_error), and is not to hold one over a co_await.
+///
 /// One that is not awaited ends the program: a lock that is not awaited is not locked, and std::scoped_lock would not tell.
 template <class R>
 class [[nodiscard]] Awaiting {
  public:
   using Result = R;
+  using GoesOnInItsTask = void;
 
   /// Holds the result of an operation that is done.
   template <class O>
@@ -97,8 +96,12 @@ class [[nodiscard]] Awaiting {
   template <class P>
   [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<P> coroutine) {
     if (stage_ == Stage::done) [[unlikely]]
-      return let_others_run(coroutine);
-    return pending().suspend(coroutine, coroutine::Driven<P>);
+      return let_others_run(coroutine, coroutine::root_of<P>());
+    if constexpr (coroutine::Driven<P>) {
+      return pending().suspend(coroutine);
+    } else {
+      return pending().suspend_for(nullptr, coroutine);
+    }
   }
 
   [[gnu::always_inline]] R await_resume() {
@@ -114,7 +117,7 @@ class [[nodiscard]] Awaiting {
   /// For on(): as await_suspend(), to be resumed by `resumer`.
   bool suspend(std::coroutine_handle<> coroutine, coroutine::Resumer& resumer) {
     if (stage_ == Stage::done) return false;
-    return pending().suspend_for(resumer, coroutine);
+    return pending().suspend_for(&resumer, coroutine);
   }
 
  private:
@@ -141,12 +144,12 @@ class [[nodiscard]] Awaiting {
   }
 
   // It has waited for nothing many times: those who wait in the scheduler's line are to run as well.
-  [[gnu::cold, gnu::noinline]] bool let_others_run(std::coroutine_handle<> coroutine) {
+  [[gnu::cold, gnu::noinline]] bool let_others_run(std::coroutine_handle<> coroutine, coroutine::Root* root) {
     Scheduler* const scheduler = coroutine::here().scheduler;
     if (scheduler == nullptr) return false;
     done_.hop = new coroutine::Hop(*scheduler);
     stage_ = Stage::hopping;
-    done_.hop->await_suspend(coroutine);
+    done_.hop->begin(coroutine, root);
     return true;
   }
 

@@ -27,16 +27,18 @@ class First final : public Pending<S>, private Several<Table, Waiting, sizeof...
   ~First() override {
     this->abandon();
     if (this->over_ && !this->taken_ && !this->failure_) {
-      try {
-        const S dropped(this->first_, operations_);
-      } catch (...) {
-        // An error of the operation, which nobody asked for.
-      }
+      visit(operations_, this->first_, [](auto& operation) { forgo_result(operation); });
     }
   }
 
-  bool suspend(std::coroutine_handle<> coroutine, bool) override { return this->start(coroutine, nullptr); }
-  bool suspend_for(Resumer& resumer, std::coroutine_handle<> coroutine) override { return this->start(coroutine, &resumer); }
+  bool suspend(std::coroutine_handle<> coroutine) override { return this->start(coroutine, here().root, nullptr); }
+  bool suspend_for(Resumer* resumer, std::coroutine_handle<> coroutine) override {
+    if ((owned_by_task<O> || ...) && here().root != nullptr) {
+      give_all_up();
+      refuse_ownership();
+    }
+    return this->start(coroutine, nullptr, resumer);
+  }
 
   S take() override {
     this->awake();

@@ -9,7 +9,7 @@
 
 namespace trine {
 
-/// Lets a coroutine of any type be resumed by an executor that it names:
+/// Lets a coroutine that is not one of trine's tasks be resumed by an executor that it names:
 ///
 ///     co_await trine::on([&](std::coroutine_handle<> me) { boost::asio::post(pool, me); }, event.wait());
 ///
@@ -27,7 +27,11 @@ class [[nodiscard]] On final : private coroutine::Resumer {
   On& operator=(const On&) = delete;
 
   bool await_ready() noexcept { return awaiting_.await_ready(); }
-  bool await_suspend(std::coroutine_handle<> coroutine) { return awaiting_.suspend(coroutine, *this); }
+  template <class P>
+  bool await_suspend(std::coroutine_handle<P> coroutine) {
+    static_assert(!coroutine::Driven<P>, "a Task goes on on its scheduler: await the operation itself");
+    return awaiting_.suspend(coroutine, *this);
+  }
   R await_resume() { return awaiting_.await_resume(); }
 
  private:

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <stdexcept>
 #include <thread>
 #include <tuple>
 #include <utility>
@@ -39,10 +40,10 @@ class Pending {
   Pending& operator=(const Pending&) = delete;
   virtual ~Pending() = default;
 
-  /// false: it is done. `task`: the coroutine is one of ours, resumed by drive().
-  virtual bool suspend(std::coroutine_handle<> coroutine, bool task) = 0;
-  /// The same for one that `resumer` is to resume.
-  virtual bool suspend_for(Resumer& resumer, std::coroutine_handle<> coroutine) = 0;
+  /// false: it is done. The coroutine is one of trine's own.
+  virtual bool suspend(std::coroutine_handle<> coroutine) = 0;
+  /// The same for one that is not, which `resumer` is to resume if there is one.
+  virtual bool suspend_for(Resumer* resumer, std::coroutine_handle<> coroutine) = 0;
   virtual R take() = 0;
   /// The same, and destroys this.
   virtual R finish() {
@@ -57,6 +58,32 @@ inline constexpr bool shielded = requires {
   typename O::Shielded;
 };
 
+/// Whether what an operation takes belongs to the task that made it.
+template <class O>
+inline constexpr bool owned_by_task = requires {
+  requires O::owned_by_thread;
+};
+
+/// Where a task has called a coroutine that is not its own, which will go on outside of it.
+[[noreturn]] inline void refuse_ownership() {
+  throw std::logic_error("trine: a coroutine that is no Task can't wait, within a task, for a lock that has an owner");
+}
+
+/// For an operation that is over, and whose waiter was destroyed before it went on: what was taken goes back. An error is
+/// dropped with the operation, unless that says how to leave it to others (`forgo()`).
+template <class O>
+void forgo_result(O& operation) noexcept {
+  if constexpr (requires { operation.forgo(); }) {
+    operation.forgo();
+  } else {
+    try {
+      (void)operation.result();
+    } catch (...) {
+      // An error of the operation, which nobody asked for.
+    }
+  }
+}
+
 /// The wait for one operation. Only who took its node out of the table touches it.
 template <class O>
 class One final : public Pending<typename O::Result>, private Waiting {
@@ -70,18 +97,17 @@ class One final : public Pending<typename O::Result>, private Waiting {
   One(O&& operation, const Until& until) : One(std::move(operation)) { set_limit(until); }
   ~One() override {
     abandon();
-    // A result that nobody fetched: a guard or a permit goes back.
-    if (over_ && !taken_ && !failure_) {
-      try {
-        (void)operation_.result();
-      } catch (...) {
-        // An error of the operation, which nobody asked for either.
-      }
-    }
+    if (over_ && !taken_ && !failure_) forgo_result(operation_);
   }
 
-  [[gnu::flatten]] bool suspend(std::coroutine_handle<> coroutine, bool) override { return start_as(*this, coroutine); }
-  bool suspend_for(Resumer& resumer, std::coroutine_handle<> coroutine) override { return start(coroutine, &resumer); }
+  [[gnu::flatten]] bool suspend(std::coroutine_handle<> coroutine) override { return start_as(*this, coroutine); }
+  bool suspend_for(Resumer* resumer, std::coroutine_handle<> coroutine) override {
+    if (owned_by_task<O> && here().root != nullptr) {
+      give_all_up();
+      refuse_ownership();
+    }
+    return start(coroutine, nullptr, resumer);
+  }
 
   R take() override {
     awake();

@@ -79,6 +79,34 @@ struct Where {
   [[gnu::always_inline]] decltype(auto) await_resume() { return awaiter.await_resume(); }
 };
 
+/// An awaiter of another library's: who resumes the task then knows nothing of its root.
+template <class A>
+struct FromElsewhere {
+  A awaiter;
+  Root* root = nullptr;
+
+  bool await_ready() { return static_cast<bool>(awaiter.await_ready()); }
+  template <class P>
+  auto await_suspend(std::coroutine_handle<P> coroutine) {
+    root = here().root;
+    return awaiter.await_suspend(coroutine);
+  }
+  decltype(auto) await_resume() {
+    if (root != nullptr) here().root = root;
+    return awaiter.await_resume();
+  }
+};
+
+/// What a task awaits for an awaiter.
+template <class A>
+[[gnu::always_inline]] inline auto awaiter_in_task(A& awaiter) noexcept {
+  if constexpr (requires { typename A::GoesOnInItsTask; }) {
+    return Where<A>{awaiter};
+  } else {
+    return FromElsewhere<A&>{awaiter};
+  }
+}
+
 /// A task that a coroutine of another kind awaits: nobody drives that, so the task begins a line of its own.
 template <class B>
 class Bridge final : public Root {
@@ -136,11 +164,15 @@ class [[nodiscard]] Task<T, B> {
     decltype(auto) await_transform(A&& value) noexcept {
       static_assert(!task::Lazy<A> || task::Awaitable<A>, "a task is awaited once: co_await std::move(task)");
       if constexpr (task::Awaiter<std::remove_reference_t<A>>) {
-        return coroutine::Where<std::remove_reference_t<A>>{value};
-      } else if constexpr (requires { std::forward<A>(value).operator co_await(); }) {
+        return coroutine::awaiter_in_task(value);
+      } else if constexpr (task::Lazy<A>) {
         return std::forward<A>(value).operator co_await();
+      } else if constexpr (requires { std::forward<A>(value).operator co_await(); }) {
+        return coroutine::FromElsewhere<decltype(std::forward<A>(value).operator co_await())>{
+            std::forward<A>(value).operator co_await()};
       } else if constexpr (task::Awaitable<A>) {
-        return operator co_await(std::forward<A>(value));
+        return coroutine::FromElsewhere<decltype(operator co_await(std::forward<A>(value)))>{
+            operator co_await(std::forward<A>(value))};
       } else {
         return task::Ready<A>{std::forward<A>(value)};
       }
@@ -201,7 +233,7 @@ class [[nodiscard]] Task<T, B> {
       return suspend(waiter, nullptr, coroutine::Driven<P>);
     }
 
-    /// As Pending::suspend().
+    /// As Pending::suspend(), or suspend_for().
     bool suspend(std::coroutine_handle<> waiter, coroutine::Resumer* resumer, bool driven) {
       const std::coroutine_handle<> task = task_.begin();
       if (driven) {
@@ -212,7 +244,7 @@ class [[nodiscard]] Task<T, B> {
       other_ = std::make_unique<FromOther>();
       other_->bridge.begin(task);
       other_->end.emplace(coroutine::Ended<B>{&other_->bridge.word()}, Until::forever());
-      return resumer != nullptr ? other_->end->suspend_for(*resumer, waiter) : other_->end->suspend(waiter, false);
+      return other_->end->suspend_for(resumer, waiter);
     }
 
     T await_resume() {
@@ -243,9 +275,9 @@ class Inside final : public Pending<R> {
  public:
   explicit Inside(Task<R, B> task) : running_(std::move(task).operator co_await()) {}
 
-  bool suspend(std::coroutine_handle<> coroutine, bool task) override { return running_.suspend(coroutine, nullptr, task); }
-  bool suspend_for(Resumer& resumer, std::coroutine_handle<> coroutine) override {
-    return running_.suspend(coroutine, &resumer, false);
+  bool suspend(std::coroutine_handle<> coroutine) override { return running_.suspend(coroutine, nullptr, true); }
+  bool suspend_for(Resumer* resumer, std::coroutine_handle<> coroutine) override {
+    return running_.suspend(coroutine, resumer, false);
   }
   R take() override { return running_.await_resume(); }
 

@@ -72,10 +72,11 @@ class Remembering : public Table::Sleeper {
 /// cancelling of the task takes it out of the table; then the scheduler lets it leave, which is not necessarily the end.
 class Waiting : public Remembering, private Ready {
  public:
-  /// Puts the coroutine to sleep: false if the wait was over before that. Where it was true, this may be gone.
-  bool start(std::coroutine_handle<> coroutine, Resumer* resumer) {
+  /// Puts the coroutine to sleep: false if the wait was over before that. Where it was true, this may be gone. `root`: the
+  /// task that it is, or nullptr.
+  bool start(std::coroutine_handle<> coroutine, Root* root, Resumer* resumer) {
     coroutine_ = coroutine.address();
-    root_ = here().root;
+    root_ = root;
     return start_tidily(*this, resumer);
   }
 
@@ -382,9 +383,24 @@ inline bool Waiting::take_back_from_this_thread() noexcept {
   over_ ? tidy() : give_all_up();
 }
 
+/// Whether coroutines with the promise P are trine's own: drive() resumes them, and they are part of a task. Others may outlive
+/// the task by which they were called, so they go on outside of it.
+template <class P>
+concept Driven = requires {
+  typename P::DrivenByTrine;
+};
+
+/// The task that a coroutine with the promise P is part of, which is running.
+template <class P>
+[[nodiscard, gnu::always_inline]] inline Root* root_of() noexcept {
+  return Driven<P> ? here().root : nullptr;
+}
+
 /// Puts a coroutine at the end of a scheduler's line.
 class Hop : private Ready {
  public:
+  using GoesOnInItsTask = void;
+
   explicit Hop(Scheduler& to) noexcept : Ready(resume), to_(to) {}
   Hop(const Hop&) = delete;
   Hop& operator=(const Hop&) = delete;
@@ -393,9 +409,13 @@ class Hop : private Ready {
   }
 
   bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> coroutine) noexcept {
+  template <class P>
+  void await_suspend(std::coroutine_handle<P> coroutine) noexcept {
+    begin(coroutine, root_of<P>());
+  }
+  void begin(std::coroutine_handle<> coroutine, Root* root) noexcept {
     coroutine_ = coroutine;
-    root_ = here().root;
+    root_ = root;
     post_to(to_, *this);
   }
   void await_resume() const noexcept {}

@@ -12,6 +12,7 @@
 #include <trine/backend.hpp>
 #include <trine/backend/blocking.hpp>
 #include <trine/coroutine/here.hpp>
+#include <trine/coroutine/one.hpp>
 #include <trine/os/futex.hpp>
 #include <trine/sleep.hpp>
 
@@ -205,6 +206,11 @@ class Watched {
   Result result() {
     unlist();
     return operation_.result();
+  }
+
+  void forgo() noexcept {
+    unlist();
+    forgo_result(operation_);
   }
 
  private:
