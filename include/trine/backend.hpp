@@ -29,6 +29,7 @@ namespace trine {
 /// result()    what the operation came to, once it is done or given up; called once, by the one who waits. Throws the
 ///             errors of the operation. Everything that runs the user's code is here, and not in an attempt, which on some
 ///             backends the waker makes.
+/// only_looks  optional: whether attempt() takes nothing, so that one who was woken, and finds it true, need not announce.
 /// forgo()     optional: in place of result() where the waiting party is gone, if that can be left to others.
 /// selectable  whether giving up has no effect, so that select() may choose another operation instead.
 ///
@@ -52,6 +53,7 @@ struct OperationOf {
   using Result = R;
   static constexpr bool selectable = true;
   static constexpr bool owned_by_thread = false;
+  static constexpr bool only_looks = false;
 
   bool give_up() noexcept { return true; }
 };

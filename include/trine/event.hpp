@@ -75,6 +75,7 @@ class Event {
   static constexpr std::uint32_t is_set_bit = 1;
   static constexpr std::uint32_t sleepers = 2;
   static constexpr std::uint32_t generation = 4;
+  static constexpr std::uint32_t generations = ~(is_set_bit | sleepers);
 
   static constexpr std::uint32_t after_set(std::uint32_t word) noexcept {
     return (word & is_set_bit) != 0 ? word & ~sleepers : ((word | is_set_bit) & ~sleepers) + generation;
@@ -93,6 +94,8 @@ class Event {
 template <class B>
 class Event<B>::WaitOperation : public OperationOf<bool, B> {
  public:
+  static constexpr bool only_looks = true;
+
   explicit WaitOperation(Word& word) noexcept : word_(&word) {}
 
   bool attempt() noexcept {
@@ -103,11 +106,12 @@ class Event<B>::WaitOperation : public OperationOf<bool, B> {
   }
 
   Sleep<Word> announce() noexcept {
-    std::uint32_t seen = word_->load(std::memory_order_acquire);
+    Word& word = *word_;
+    std::uint32_t seen = word.load(std::memory_order_acquire);
     while (!let_go(seen)) {
-      if ((seen & sleepers) != 0 || word_->compare_exchange_weak(seen, seen | sleepers, std::memory_order_acquire,
-                                                                 std::memory_order_acquire)) {
-        return {word_, seen | sleepers};
+      if ((seen & sleepers) != 0 || word.compare_exchange_weak(seen, seen | sleepers, std::memory_order_acquire,
+                                                               std::memory_order_acquire)) {
+        return {&word, seen | sleepers};
       }
     }
     done_ = true;
@@ -123,7 +127,7 @@ class Event<B>::WaitOperation : public OperationOf<bool, B> {
   bool let_go(std::uint32_t seen) noexcept {
     if ((seen & is_set_bit) != 0) return true;
     if (began_ == not_begun) began_ = seen;
-    return seen / generation != began_ / generation;
+    return ((seen ^ began_) & generations) != 0;
   }
 
   Word* word_;

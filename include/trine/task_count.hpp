@@ -72,6 +72,8 @@ class TaskCount {
 template <class B>
 class TaskCount<B>::NoneOperation : public OperationOf<bool, B> {
  public:
+  static constexpr bool only_looks = true;
+
   explicit NoneOperation(Word& word) noexcept : word_(&word) {}
 
   bool attempt() noexcept {

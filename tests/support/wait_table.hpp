@@ -57,7 +57,7 @@ struct Tabled {
   static constexpr std::size_t bucket_bits = 1;  // so that words share a list
   using Gate = GateOf<Os>;
   static std::uintptr_t address(const typename Os::Word& word) { return word.location() * 4; }
-  static typename Table::Batch*& batch();
+  static typename Table::Work& work();
   static void deliver(typename Table::Sleeper& sleeper) noexcept { sleeper.deliver(); }
   static bool deliver_to_this_thread(typename Table::Sleeper&) noexcept { return false; }
   static void delivered() noexcept {}
@@ -103,7 +103,7 @@ struct TableWorld {
   static void go_on(typename Os::Word& word) { Os::set_and_wake(word, 1); }
 
   SeenTable<Os> table;
-  std::array<typename Tabled<Os>::Table::Batch*, 8> batches{};
+  std::array<typename Tabled<Os>::Table::Work, 8> works{};
   std::vector<std::unique_ptr<std::byte[]>> memory;
   std::vector<InSeveral<Os>*> choosing;
   typename Os::Word* resumes = nullptr;  // if there: one that waits for several goes on only when this is 1
@@ -111,8 +111,8 @@ struct TableWorld {
 };
 
 template <class Os>
-auto Tabled<Os>::batch() -> typename Table::Batch*& {
-  return TableWorld<Os>::current->batches[model::self()];
+auto Tabled<Os>::work() -> typename Table::Work& {
+  return TableWorld<Os>::current->works[model::self()];
 }
 
 /// One who waits, whatever for.
@@ -158,7 +158,7 @@ class Suspended final : public TabledWaiting<Os> {
   Suspended(O operation, bool limited) : TabledWaiting<Os>(limited), operation_(std::move(operation)) { node_.sleeper = this; }
 
   typename O::Result wait() {
-    while (!rouse()) {
+    while (!announce()) {
       const Placed placed = settle(this->table(), false);
       if (placed == Placed::changed) continue;
       if (placed == Placed::asleep) this->suspend();
@@ -170,6 +170,14 @@ class Suspended final : public TabledWaiting<Os> {
 
  private:
   bool rouse() noexcept override {
+    if constexpr (O::only_looks) {
+      this->over_ = operation_.attempt();
+      if (this->over_) return true;
+    }
+    return announce();
+  }
+
+  bool announce() noexcept {
     const auto sleep = operation_.announce();
     this->over_ = sleep.needless();
     if (!this->over_) node_.sleep_on(sleep);

@@ -15,7 +15,7 @@ namespace trine::coroutine {
 /// The wait for the first of several operations, each in a list of its own. Its owner touches it.
 /// S is made of the number of the operation that was done, or of their count, and of the operations.
 template <class S, class... O>
-class First final : public Pending<S>, private Several<Table, Waiting, sizeof...(O)> {
+class First final : public Several<Table, Pending<S>, sizeof...(O)> {
   static constexpr std::size_t count = sizeof...(O);
 
  public:

@@ -29,7 +29,7 @@ struct Everywhere {
   using Os = SoleFutex;
   using Gate = SoleGate<EveryWord, Blocking<SoleFutex>::ShortLock>;
   static constexpr std::size_t bucket_bits = 12;
-  static WaitTable<Everywhere>::Batch*& batch() noexcept;
+  static WaitTable<Everywhere>::Work& work() noexcept;
   static void deliver(WaitTable<Everywhere>::Sleeper& sleeper) noexcept;
   static bool deliver_to_this_thread(WaitTable<Everywhere>::Sleeper& sleeper) noexcept;
   static void delivered() noexcept;
@@ -59,7 +59,7 @@ struct Here {
   const void* alone = &no_scheduler;  // the same, if it has no other thread
   Root* root = nullptr;            // the task that runs on this thread
   std::coroutine_handle<> next;    // which goes on when the running one suspends
-  Table::Batch* batch = nullptr;   // sleepers that this thread has in hand
+  Table::Work work;                // sleepers that this thread has in hand
   Ready* orphans = nullptr;        // coroutines that this thread woke and nobody else resumes, in order
   Ready* last_orphan = nullptr;
   bool resuming_orphans = false;
@@ -75,7 +75,7 @@ inline constinit thread_local Here this_thread;
 
 inline Here& here() noexcept { return this_thread; }
 
-inline Table::Batch*& Everywhere::batch() noexcept { return here().batch; }
+inline Table::Work& Everywhere::work() noexcept { return here().work; }
 
 /// Resumes those whom a coroutine that was resumed has named to go on, one after the other.
 [[gnu::always_inline]] inline void drive_named() {

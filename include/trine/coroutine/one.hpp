@@ -31,9 +31,9 @@ class Finished {
   P& object_;
 };
 
-/// What an awaitable of an R holds when it was not done at once.
+/// What an awaitable of an R holds when it was not done at once: a wait, so that what is virtual of both is in one table.
 template <class R>
-class Pending {
+class Pending : public Waiting {
  public:
   Pending() = default;
   Pending(const Pending&) = delete;
@@ -56,6 +56,12 @@ class Pending {
 template <class O>
 inline constexpr bool shielded = requires {
   typename O::Shielded;
+};
+
+/// Whether attempt() may stand for announce() where it is true.
+template <class O>
+inline constexpr bool only_looks = requires {
+  requires O::only_looks;
 };
 
 /// Whether what an operation takes belongs to the task that made it.
@@ -86,31 +92,31 @@ void forgo_result(O& operation) noexcept {
 
 /// The wait for one operation. Only who took its node out of the table touches it.
 template <class O>
-class One final : public Pending<typename O::Result>, private Waiting {
+class One final : public Pending<typename O::Result> {
  public:
   using R = typename O::Result;
 
   explicit One(O&& operation) : operation_(std::move(operation)) {
     node_.sleeper = this;
-    if constexpr (shielded<O>) becomes(not_cancelled);
+    if constexpr (shielded<O>) this->becomes(Waiting::not_cancelled);
   }
-  One(O&& operation, const Until& until) : One(std::move(operation)) { set_limit(until); }
+  One(O&& operation, const Until& until) : One(std::move(operation)) { this->set_limit(until); }
   ~One() override {
-    abandon();
+    this->abandon();
     if (over_ && !taken_ && !failure_) forgo_result(operation_);
   }
 
-  [[gnu::flatten]] bool suspend(std::coroutine_handle<> coroutine) override { return start_as(*this, coroutine); }
+  [[gnu::flatten]] bool suspend(std::coroutine_handle<> coroutine) override { return this->start_as(*this, coroutine); }
   bool suspend_for(Resumer* resumer, std::coroutine_handle<> coroutine) override {
     if (owned_by_task<O> && here().root != nullptr) {
       give_all_up();
       refuse_ownership();
     }
-    return start(coroutine, nullptr, resumer);
+    return this->start(coroutine, nullptr, resumer);
   }
 
   R take() override {
-    awake();
+    this->awake();
     taken_ = true;
     if (failure_) std::rethrow_exception(std::move(failure_));
     return operation_.result();
@@ -127,8 +133,28 @@ class One final : public Pending<typename O::Result>, private Waiting {
  private:
   friend Waiting;
   using Placed = Table::Placed;
+  using Waiting::failure_;
+  using Waiting::left_;
+  using Waiting::over_;
+  using Waiting::taken_;
 
+  static constexpr std::uint8_t how_it_begins = Waiting::suspended | (shielded<O> ? Waiting::not_cancelled : 0);
+
+  // By who wakes it: where it has only to look, it is over, mostly, and nothing need be announced.
   [[gnu::flatten]] bool rouse() noexcept override {
+    if constexpr (only_looks<O>) {
+      if (operation_.attempt()) [[likely]] {
+        over_ = true;
+        return true;
+      }
+      return announce_again();
+    } else {
+      return announce();
+    }
+  }
+  [[gnu::noinline]] bool announce_again() noexcept { return announce(); }
+
+  [[gnu::always_inline]] bool announce() noexcept {
     try {
       const auto sleep = operation_.announce();
       if (sleep.needless()) {
@@ -157,7 +183,7 @@ class One final : public Pending<typename O::Result>, private Waiting {
     // Sequentially consistent: see Table::enqueue.
     this->state_.fetch_or(this->calling_off, std::memory_order_seq_cst);
     while (node_.word.load(std::memory_order_seq_cst) != nullptr) {
-      if (table().remove(node_)) return deliver();
+      if (table().remove(node_)) return this->deliver();
     }
   }
 
@@ -174,7 +200,7 @@ class One final : public Pending<typename O::Result>, private Waiting {
       fail();
     }
     if (left_) pass_on();
-    if (!over_) disarm();
+    if (!over_) this->disarm();
     while (!over_ && !rouse()) {
       if (settle(table(), true) == Placed::asleep) return false;
     }

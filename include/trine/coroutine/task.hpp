@@ -30,6 +30,7 @@ struct Ended {
   using Backend = B;
   using Result = bool;
   static constexpr bool selectable = true;
+  static constexpr bool only_looks = true;
 
   bool attempt() noexcept { return has_come(*word); }
   Sleep<Table::Word> announce() noexcept {
@@ -282,6 +283,14 @@ class Inside final : public Pending<R> {
   R take() override { return running_.await_resume(); }
 
  private:
+  // The task waits, and not this.
+  bool rouse() noexcept override { return true; }
+  Table::Placed settle(Table&, bool) noexcept override { return Table::Placed::asleep; }
+  void call_off() noexcept override {}
+  bool leave() noexcept override { return true; }
+  bool seize() noexcept override { return false; }
+  void give_all_up() noexcept override {}
+
   decltype(std::declval<Task<R, B>>().operator co_await()) running_;
 };
 

@@ -25,7 +25,7 @@ namespace trine::coroutine {
 /// goes on before all were tried of whom one wake took hold.
 ///
 /// `P` says what the table is made of: `Os` (as for Blocking), `Gate`, a lock of a few instructions as SoleGate is one,
-/// `bucket_bits`, `address(word)`, by which words are told apart, `batch()`, the calling thread's work in progress,
+/// `bucket_bits`, `address(word)`, by which words are told apart, `work()`, what the calling thread has in hand,
 /// `deliver(sleeper)`, which calls that, `deliver_to_this_thread(sleeper)`, which does so if nobody but the calling thread can
 /// resume it (else false), and `delivered()`, which is called when such work is done.
 template <class P>
@@ -35,6 +35,7 @@ class WaitTable {
   using Word = typename Os::Word;
   class Sleeper;
   struct Batch;
+  struct Work;
 
   /// A sleeper's place in a list. The nodes of one word are a ring; the first of each ring is in the chain of its bucket.
   struct Node {
@@ -99,10 +100,10 @@ class WaitTable {
     bool may_be_called_off_ = false;  // somebody may call call_off()
   };
 
-  /// Whom one call of wake() has yet to try. A wake that an attempt makes adds to that of the thread.
+  /// Whom one call of wake() has yet to try.
   struct Batch {
     Sleeper* first = nullptr;  // in order
-    Sleeper* last;
+    Sleeper* last = nullptr;
 
     void append(Sleeper& sleeper) noexcept { push(first, last, sleeper); }
 
@@ -117,6 +118,12 @@ class WaitTable {
       (head != nullptr ? tail->after_ : head) = &sleeper;
       tail = &sleeper;
     }
+  };
+
+  /// Of a thread: whether a wake is in progress, and whom that has yet to try. A wake that an attempt makes adds to it.
+  struct Work {
+    bool in_progress = false;
+    Batch batch;
   };
 
   /// Puts a node, which is in no list, into that of the word where it sleeps, if the word still holds its value. The waker
@@ -168,7 +175,8 @@ class WaitTable {
   /// As wake(), where a wake is in progress, the calling thread is not the sole one, or those who sleep run code of the user's when
   /// they look, which may wait for somebody who changes a word.
   [[gnu::noinline]] void wake_among_others(Word& word, std::uint32_t count) noexcept {
-    if (P::batch() != nullptr) return take(word, count, *P::batch());
+    Work& now = P::work();
+    if (now.in_progress) return take(word, count, now.batch);
     Sleeper* only = nullptr;
     {
       Bucket& bucket = bucket_of(&word);
@@ -180,31 +188,31 @@ class WaitTable {
         unlink(at, *node);
       }
     }
-    Batch batch;
     if (only == nullptr) {
-      take(word, count, batch);
-      if (batch.first == nullptr) return;
+      take(word, count, now.batch);
+      if (now.batch.first == nullptr) return;
     }
-    P::batch() = &batch;
+    now.in_progress = true;
     Tried tried;
     if (only != nullptr) {
       if (!only->rouse()) {
         tried.fail(*only);
-      } else if (batch.first != nullptr) {
+      } else if (now.batch.first != nullptr) {
         finish(*only, tried);
       } else {
-        P::batch() = nullptr;
+        now.in_progress = false;
         P::deliver(*only);
         return P::delivered();
       }
     }
-    work(batch, tried, false);
+    finish_work(now, tried, false);
   }
 
   /// Wakes up to `count` of those who sleep on the word, the longest asleep first: tries for each, and delivers those whose
   /// wait is over. Uses the word's address alone.
   [[gnu::noinline]] void wake(Word& word, std::uint32_t count) noexcept {
-    if (P::batch() != nullptr || !P::Gate::hold()) [[unlikely]]
+    Work& now = P::work();
+    if (now.in_progress || !P::Gate::hold()) [[unlikely]]
       return wake_among_others(word, count);
     const auto [at, node] = bucket_of(&word).find(&word);
     if (node == nullptr) return P::Gate::let_go();
@@ -218,13 +226,12 @@ class WaitTable {
       if (count != 1) return wake_ring(at, word, count);
       unlink(at, *node);
     }
-    Batch batch;
-    P::batch() = &batch;
+    now.in_progress = true;
     const bool over = only.rouse();
     const bool delivered = over && P::deliver_to_this_thread(only);
-    if (!delivered || batch.first != nullptr) [[unlikely]]
-      return go_on_with(delivered ? nullptr : &only, over, batch);
-    P::batch() = nullptr;
+    if (!delivered || now.batch.first != nullptr) [[unlikely]]
+      return go_on_with(delivered ? nullptr : &only, over);
+    now.in_progress = false;
     P::Gate::let_go();
   }
 
@@ -315,22 +322,22 @@ class WaitTable {
   }
 
   // As wake(), by the sole thread, after one was tried: it is over or not, and may have been delivered.
-  [[gnu::noinline]] void go_on_with(Sleeper* one, bool over, Batch& batch) noexcept {
+  [[gnu::noinline]] void go_on_with(Sleeper* one, bool over) noexcept {
     Tried tried;
     if (one != nullptr) over ? tried.finish(*one) : tried.fail(*one);
-    work(batch, tried, true);
+    finish_work(P::work(), tried, true);
   }
 
   // As wake(), by the sole thread. `at`: what find() said of the word.
   [[gnu::noinline]] void wake_ring(Node** at, Word& word, std::uint32_t count) noexcept {
-    Batch batch;
+    Work& now = P::work();
     Tried tried;
-    P::batch() = &batch;
+    now.in_progress = true;
     Node* const last = (*at)->previous;
     Node* const left = count == everyone ? try_ring(at, tried) : nullptr;
     if (left != nullptr) rejoin(*left, *last, word);
-    if (left != nullptr || count != everyone) take(word, count, batch);
-    work(batch, tried, true);
+    if (left != nullptr || count != everyone) take(word, count, now.batch);
+    finish_work(now, tried, true);
   }
 
   // Takes a word's ring out as a whole, and tries for each where it stands: nobody else sees it meanwhile. Returns the first
@@ -396,16 +403,16 @@ class WaitTable {
   }
 
   // `held`: by the sole thread, which lets go before others can run because of what it did.
-  [[gnu::noinline]] void work(Batch& batch, Tried& tried, bool held) noexcept {
-    while (batch.first != nullptr || tried.vain != nullptr) {
-      if (Sleeper* const sleeper = Batch::take(batch.first)) {
+  [[gnu::noinline]] void finish_work(Work& now, Tried& tried, bool held) noexcept {
+    while (now.batch.first != nullptr || tried.vain != nullptr) {
+      if (Sleeper* const sleeper = Batch::take(now.batch.first)) {
         try_for(*sleeper, tried);
       } else {
         // Those that came last go back first, so that the first is at the head in the end.
         put_back(*Batch::take(tried.vain), tried);
       }
     }
-    P::batch() = nullptr;
+    now.in_progress = false;
     if (held) P::Gate::let_go();
     while (Sleeper* const sleeper = Batch::take(tried.over)) P::deliver(*sleeper);
     P::delivered();

@@ -243,8 +243,8 @@ template <class W>
   if (wait.is(tidies) || (at.root != nullptr && at.root->cancel().stop_possible())) [[unlikely]]
     return start_tidily(self, nullptr);
   wait.by_ = at.scheduler;
-  wait.becomes(suspended);
-  if (self.rouse()) [[unlikely]] {
+  wait.how_ = W::how_it_begins;  // known here, so it need not be read
+  if (self.announce()) [[unlikely]] {
     wait.is_no_more(suspended);
     return false;
   }
