@@ -254,7 +254,7 @@ TEST(WaitInSeveral, TwoEvents) { prove_tabled(2, two_events<B>, 2); }
 // ---- mutants ----
 
 constexpr const char* file = "/several.hpp";
-constexpr const char* table_file = "/wait_table.hpp";
+constexpr const char* table_file = "/wait_lists.hpp";
 constexpr std::uint32_t calling_off = 1;
 constexpr std::uint32_t again = 4;
 

@@ -114,7 +114,7 @@ TEST(WaitTable, OneIsLate) { prove_tabled(3, one_is_late<B>, 2); }
 
 // ---- mutants ----
 
-constexpr const char* table_file = "/wait_table.hpp";
+constexpr const char* table_file = "/wait_lists.hpp";
 
 // Two threads, of which one waits for the other.
 template <class W>

@@ -11,6 +11,7 @@
 #include <new>
 #include <utility>
 
+#include <trine/coroutine/hop.hpp>
 #include <trine/coroutine/one.hpp>
 
 namespace trine::coroutine {
