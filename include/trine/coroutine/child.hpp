@@ -79,6 +79,14 @@ class Child : public Root, private Ready {
   std::coroutine_handle<> coroutine_;
 };
 
+class Spawned;
+
+/// Those that one thread of several has spawned, the latest first.
+struct SpawnedList {
+  Blocking<os::PrivateFutex>::ShortLock gate;
+  Spawned* first = nullptr;
+};
+
 /// A task that nobody waits for: the scheduler has it in a list, and it destroys itself at its end.
 class Spawned : public Root, public Ready {
  public:
@@ -94,6 +102,9 @@ class Spawned : public Root, public Ready {
 
   Spawned* after = nullptr;
   Spawned* before = nullptr;
+  // With several threads; the scheduler says so when it has it.
+  SpawnedList* list;   // in which it is, or nullptr: in that of the scheduler
+  std::size_t number;  // of two the later one has the greater
 
  protected:
   Spawned(Scheduler& scheduler, void (*first)(Ready&)) noexcept : Ready(first), scheduler_(scheduler) {}

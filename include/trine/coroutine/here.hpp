@@ -23,6 +23,7 @@ class Scheduler;
 namespace trine::coroutine {
 
 class Root;
+class Line;
 
 /// The table in which all coroutines of the program wait.
 struct Everywhere {
@@ -57,6 +58,7 @@ inline constexpr char no_scheduler = 0;
 struct Here {
   Scheduler* scheduler = nullptr;  // which runs on this thread
   const void* alone = &no_scheduler;  // the same, if it has no other thread
+  Line* line = nullptr;            // this thread's, if that scheduler has several
   Root* root = nullptr;            // the task that runs on this thread
   std::coroutine_handle<> next;    // which goes on when the running one suspends
   Table::Work work;                // sleepers that this thread has in hand

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <trine/coroutine/child.hpp>
+#include <trine/coroutine/line.hpp>
 #include <trine/coroutine/watched.hpp>
 #include <trine/os/futex.hpp>
 #include <trine/spin.hpp>
@@ -47,7 +48,7 @@ struct coroutines;
 class Scheduler {
  public:
   /// Throws std::invalid_argument if there are no threads.
-  explicit Scheduler(unsigned threads = 1) : threads_(threads), several_(threads > 1) {
+  explicit Scheduler(unsigned threads = 1) : threads_(threads), several_(threads > 1), lines_(threads) {
     if (threads == 0) throw std::invalid_argument("trine: Scheduler: threads must be positive");
   }
   Scheduler(const Scheduler&) = delete;
@@ -152,8 +153,9 @@ class Scheduler {
   [[gnu::always_inline]] void post(coroutine::Ready& item) noexcept {
     if (mine()) [[likely]]
       return line_.append(item);
-    post_from_outside(item);
+    post_elsewhere(item);
   }
+  void post_elsewhere(coroutine::Ready& item) noexcept;
   void post_from_outside(coroutine::Ready& item) noexcept;
   void put_into_inbox(coroutine::Ready& item, const Hold& hold) noexcept;
   void wake_for_post() noexcept;
@@ -162,17 +164,39 @@ class Scheduler {
   void wait_for_posts() noexcept;
   coroutine::Ready* next() noexcept;
   void fetch() noexcept;
+  // After a change that those who sleep may wait for, and after one of what they look after.
+  void tell_those_who_wait() noexcept;
+  void have_it_looked_after() noexcept;
+
+  // With several threads:
+  void appended_to(coroutine::Line& line) noexcept;
+  void see_to_helpers(coroutine::Line& line, std::uint32_t wants) noexcept;
+  void fetch_share(coroutine::Line& line) noexcept;
+  bool help(coroutine::Line& other, coroutine::Line& own) noexcept;
+  void tend(coroutine::Line& line);
+  [[nodiscard]] bool nothing_left() noexcept;
+  template <class Enough>
+  void work_in_line(Enough enough, bool waits);
+  template <class Enough>
+  void idle_in_line(coroutine::Line& line, Enough& enough, bool waits);
+  template <class Enough>
+  void sleep_in_line(coroutine::Line& line, Enough& enough, bool waits);
+  struct AtLine;
+  struct InBed;
 
   [[nodiscard]] bool has_work() const noexcept { return !line_.empty() || arrived_.load(std::memory_order_relaxed) != 0; }
   // Spawned tasks that have not ended. What has ended is read first: then 0 means that there was none at that moment.
   // Acquire: pairs with the release of those that have ended.
   [[nodiscard]] std::size_t live() const noexcept {
-    const std::size_t ended = ended_.load(std::memory_order_acquire) + ended_elsewhere_.load(std::memory_order_acquire);
+    std::size_t ended = ended_.load(std::memory_order_acquire) + ended_elsewhere_.load(std::memory_order_acquire);
+    if (several_) ended += lines_.ended();
     return begun_.load(std::memory_order_relaxed) - ended;
   }
-  [[nodiscard]] bool no_task_left() const noexcept { return live() == 0 && !has_work(); }
+  [[nodiscard]] bool no_task_left() noexcept { return several_ ? nothing_left() : live() == 0 && !has_work(); }
 
   void begin(coroutine::Spawned& spawned) noexcept;
+  void begin_in_line(coroutine::Line& line, coroutine::Spawned& spawned) noexcept;
+  [[nodiscard]] coroutine::Spawned* latest() noexcept;
   void count_end(bool foreign) noexcept;
   void unlist(coroutine::Spawned& spawned, bool foreign) noexcept;
   void fail_with(std::exception_ptr failure) noexcept;
@@ -185,22 +209,27 @@ class Scheduler {
   bool look_on(Enough& enough);
   void tend();
 
+  // After so many it looks at what it looks after.
+  static constexpr int steps = 61;
+
   const unsigned threads_;
   const bool several_;
   coroutine::ReadyList line_;              // of the one thread
+  coroutine::Lines lines_;                 // of several
+  coroutine::Line::Rests rest_;            // of several
   Threads::ShortLock gate_;                // guards the following four, but for:
   coroutine::Sole<coroutine::EachObject> sole_;
-  coroutine::ReadyList inbox_;             // from outside; with several threads, all there is
+  coroutine::ReadyList inbox_;             // from outside
   coroutine::Spawned* spawned_ = nullptr;  // the latest first
   std::exception_ptr failure_;
   std::size_t posts_ = 0;  // from outside, so far, with a second thread there; as well ends of tasks elsewhere, and stops
   std::atomic<std::size_t> posts_over_{0};  // of those, whose callers touch nothing here any more
-  std::atomic<std::size_t> arrived_{0};  // how many are in the inbox; written with the gate held
-  std::atomic<std::size_t> begun_{0};    // how many tasks were spawned; written with the gate held
+  std::atomic<std::size_t> arrived_{0};  // how many are in the inbox, or more; written with the gate held
+  std::atomic<std::size_t> begun_{0};    // how many tasks were spawned; with one thread it is written with the gate held
   std::atomic<std::size_t> ended_{0};    // and have ended: those on the only thread, which alone writes it
   std::atomic<std::size_t> ended_elsewhere_{0};
   std::atomic<bool> stopping_{false};
-  Threads::Flag flag_;  // "a thread sleeps"
+  Threads::Flag flag_;  // "the one thread sleeps"
   coroutine::Timers timers_;
   coroutine::WatchList watched_;
 };
@@ -208,3 +237,4 @@ class Scheduler {
 }  // namespace trine
 
 #include <trine/coroutine/scheduling.hpp>
+#include <trine/coroutine/sharing.hpp>

@@ -48,6 +48,13 @@ inline Awaiting<bool> Scheduler::sleep(const Until& until) {
   return coroutine::await(coroutine::Asleep(until.stop_token()), until);
 }
 
+[[gnu::noinline]] inline void Scheduler::post_elsewhere(coroutine::Ready& item) noexcept {
+  const coroutine::Here& at = coroutine::here();
+  if (at.line == nullptr || at.scheduler != this) return post_from_outside(item);
+  at.line->append(item);
+  appended_to(*at.line);
+}
+
 inline void Scheduler::post_from_outside(coroutine::Ready& item) noexcept {
   bool alone = false;
   {
@@ -59,7 +66,11 @@ inline void Scheduler::post_from_outside(coroutine::Ready& item) noexcept {
 }
 
 inline void Scheduler::wake_for_post() noexcept {
-  flag_.wake(1);
+  if (!several_) {
+    flag_.wake(1);
+  } else if (rest_.any()) {
+    rest_.call_one();
+  }
   let_go();
 }
 
@@ -82,18 +93,18 @@ inline void Scheduler::put_into_inbox(coroutine::Ready& item, const Hold& hold) 
   posts_ += !hold.alone;
 }
 
+inline void Scheduler::tell_those_who_wait() noexcept {
+  if (!several_) return flag_.wake_all();
+  if (rest_.somebody_waits()) rest_.rouse_waiting();
+}
+
+inline void Scheduler::have_it_looked_after() noexcept { several_ ? rest_.rouse_keeper() : flag_.wake_all(); }
+
 inline coroutine::Ready* Scheduler::next() noexcept {
   if (coroutine::Ready* const item = line_.take()) return item;
-  if (!several_) {
-    if (arrived_.load(std::memory_order_relaxed) == 0) return nullptr;
-    fetch();
-    return line_.take();
-  }
   if (arrived_.load(std::memory_order_relaxed) == 0) return nullptr;
-  const Hold hold(*this);
-  coroutine::Ready* const item = inbox_.take();
-  if (item != nullptr) arrived_.store(arrived_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
-  return item;
+  fetch();
+  return line_.take();
 }
 
 // Puts what came from outside at the end of the line.
@@ -106,13 +117,20 @@ inline void Scheduler::fetch() noexcept {
 // Puts a task into the list and at the end of the line.
 inline void Scheduler::begin(coroutine::Spawned& spawned) noexcept {
   const bool own = mine();
+  const coroutine::Here& at = coroutine::here();
+  if (several_ && at.scheduler == this) return begin_in_line(*at.line, spawned);
   bool alone = false;
   {
     const Hold hold(*this);
     spawned.after = spawned_;
     if (spawned_ != nullptr) spawned_->before = &spawned;
     spawned_ = &spawned;
-    begun_.store(begun_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    if (several_) {
+      spawned.list = nullptr;
+      spawned.number = begun_.fetch_add(1, std::memory_order_relaxed);
+    } else {
+      begun_.store(begun_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    }
     if (!own) put_into_inbox(spawned, hold);
     alone = hold.alone;
   }
@@ -123,25 +141,36 @@ inline void Scheduler::begin(coroutine::Spawned& spawned) noexcept {
   }
 }
 
-// The only thread looks itself whether that was the last. Others wake it, and it adds to what they add to before it sleeps:
-// of the two the later sees what came before the earlier.
+// The only thread looks itself whether that was the last, and of several each as soon as it has nothing to do. Others tell
+// those who wait, which add to the same as these do, or to what they add to, before they sleep: of two the later sees what came
+// before the earlier.
 inline void Scheduler::count_end(bool foreign) noexcept {
   if (mine()) {
     // Release: pairs with the acquire in live().
     ended_.store(ended_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
     return;
   }
+  if (!foreign) return coroutine::here().line->count_end();
   ended_elsewhere_.fetch_add(1, std::memory_order_acq_rel);
-  if (live() == 0) flag_.wake_all();
-  if (foreign) let_go();
+  if (live() == 0) tell_those_who_wait();
+  let_go();
 }
 
 // `foreign`: it has ended on a thread that is none of this scheduler's, for which run() does not wait; the destructor does.
 inline void Scheduler::unlist(coroutine::Spawned& spawned, bool foreign) noexcept {
+  const auto take_out = [&spawned](coroutine::Spawned*& first) {
+    (spawned.before != nullptr ? spawned.before->after : first) = spawned.after;
+    if (spawned.after != nullptr) spawned.after->before = spawned.before;
+  };
+  if (several_ && spawned.list != nullptr) {
+    spawned.list->gate.lock();
+    take_out(spawned.list->first);
+    spawned.list->gate.unlock();
+    if (!foreign) return;
+  }
   const Hold hold(*this);
   posts_ += foreign;
-  (spawned.before != nullptr ? spawned.before->after : spawned_) = spawned.after;
-  if (spawned.after != nullptr) spawned.after->before = spawned.before;
+  if (!several_ || spawned.list == nullptr) take_out(spawned_);
 }
 
 inline void Scheduler::fail_with(std::exception_ptr failure) noexcept {
@@ -150,14 +179,14 @@ inline void Scheduler::fail_with(std::exception_ptr failure) noexcept {
 }
 
 inline void Scheduler::tend() {
-  if (!several_ && arrived_.load(std::memory_order_relaxed) != 0) fetch();
+  if (arrived_.load(std::memory_order_relaxed) != 0) fetch();
   timers_.fire_due();
-  if (watched_.look(false) && several_) flag_.wake(1);
+  watched_.look(false);
 }
 
 template <class Enough>
 void Scheduler::work(Enough enough) {
-  static constexpr int steps = 61;
+  if (several_) return work_in_line(std::move(enough), true);
   coroutine::Here& at = coroutine::here();
   coroutine::Root* const root = at.root;
   for (;;) {
@@ -196,45 +225,8 @@ void Scheduler::idle(Enough& enough) {
   // What nobody will wake for: perhaps it is on this core that somebody must run.
   if (until <= std::chrono::steady_clock::now()) return std::this_thread::yield();
   os::AnyFutex::sleep(words, os::AnyFutex::Limit(Until(std::min(until, timers_.next()))));
-  // The wake that came to this thread lowered the flag; there may be others that sleep, and more work than for one.
-  if (several_) {
-    flag_.keep_raised();
-    if (arrived_.load(std::memory_order_relaxed) > 1) flag_.wake(1);
-  }
-  // A wake of a watched word may have been meant for any of them, and may have left the word as it was.
+  // A wake of a watched word may have left the word as it was.
   watched_.look(true);
-}
-
-template <class Enough>
-void Scheduler::run_until(Enough enough) {
-  coroutine::Here& at = coroutine::here();
-  if (at.scheduler != nullptr) throw std::logic_error("trine: Scheduler::run: the calling thread runs a scheduler");
-  // A process that a coroutine begins runs no scheduler.
-  os::forget_what_the_thread_did.store([] { coroutine::here() = {}; }, std::memory_order_relaxed);
-  std::atomic<bool> over{false};
-  std::vector<std::thread> helpers;
-  struct Leave {
-    ~Leave() {
-      over.store(true, std::memory_order_relaxed);
-      scheduler.flag_.wake_all();
-      for (std::thread& helper : helpers) helper.join();
-      here.runs(nullptr, false);
-    }
-    Scheduler& scheduler;
-    coroutine::Here& here;
-    std::atomic<bool>& over;
-    std::vector<std::thread>& helpers;
-  };
-  at.runs(this, !several_);
-  const Leave leave{*this, at, over, helpers};
-  for (unsigned i = 1; i < threads_; ++i) {
-    helpers.emplace_back([this, &over] {
-      coroutine::here().runs(this, false);
-      work([&over] { return over.load(std::memory_order_relaxed); });
-      coroutine::here().runs(nullptr, false);
-    });
-  }
-  work(enough);
 }
 
 inline void Scheduler::run() {
@@ -249,11 +241,10 @@ inline void Scheduler::run() {
 }
 
 inline Scheduler::~Scheduler() {
-  while (spawned_ != nullptr) {
-    coroutine::Spawned* const latest = spawned_;
-    unlist(*latest, false);
-    if (latest->listed()) coroutine::take_back_from(*this, *latest);
-    delete latest;
+  while (coroutine::Spawned* const last = latest()) {
+    unlist(*last, false);
+    if (last->listed()) coroutine::take_back_from(*this, *last);
+    delete last;
   }
   wait_for_posts();
   if (!failure_) return;
@@ -272,19 +263,21 @@ namespace coroutine {
 
 [[gnu::always_inline]] inline void post_to_own(Scheduler& scheduler, Ready& item) noexcept { scheduler.line_.append(item); }
 
+// The number of items where it was may stay too high: somebody will look there in vain.
 inline bool take_back_from(Scheduler& scheduler, Ready& item) noexcept {
-  const Scheduler::Hold hold(scheduler);
-  if (!item.listed()) return false;
-  ReadyList::remove(item);
-  // With one thread the number may stay too high: it will fetch in vain.
-  if (scheduler.several_) scheduler.arrived_.fetch_sub(1, std::memory_order_relaxed);
-  return true;
+  const auto take_back = [&] {
+    const Scheduler::Hold hold(scheduler);
+    if (!item.listed()) return false;
+    ReadyList::remove(item);
+    return true;
+  };
+  return scheduler.several_ ? scheduler.lines_.with_all(take_back) : take_back();
 }
 
 inline void add_timer(Scheduler& scheduler, Timer& timer, Timer::TimePoint at) {
   const bool earlier = at < scheduler.timers_.next();
   scheduler.timers_.add(timer, at);
-  if (earlier && !scheduler.mine()) scheduler.flag_.wake_all();
+  if (earlier && !scheduler.mine()) scheduler.have_it_looked_after();
 }
 
 inline void remove_timer(Scheduler& scheduler, Timer& timer) noexcept { scheduler.timers_.remove(timer); }
@@ -297,7 +290,7 @@ inline bool hold_on_to(Scheduler& scheduler) noexcept {
 }
 
 inline void poke(Scheduler& scheduler, bool held) noexcept {
-  if (!scheduler.mine()) scheduler.flag_.wake_all();
+  if (!scheduler.mine()) scheduler.tell_those_who_wait();
   if (held) scheduler.let_go();
 }
 
@@ -314,7 +307,7 @@ inline void end_of(Scheduler& scheduler, Spawned& spawned, std::exception_ptr fa
 inline WatchList& watch_list_of(Scheduler& scheduler) noexcept { return scheduler.watched_; }
 
 inline void rouse_all(Scheduler& scheduler) noexcept {
-  if (!scheduler.mine()) scheduler.flag_.wake_all();
+  if (!scheduler.mine()) scheduler.have_it_looked_after();
 }
 
 // Destroyed when the program ends, with its thread. In a child of a fork that thread is not there: another one is made.

@@ -254,9 +254,10 @@ class Explorer : public Exploration {
           static_cast<std::uint16_t>(std::max<std::size_t>(self.knows.fresh.seen(i), memory_[i].newest()));
     }
     self.looked = 0;
+    const std::uint32_t changes = threads_.changes();
     begin(Step::yield, nowhere, where);
     me().next = Step::start;
-    threads_.yield_is_over();
+    threads_.yield_is_over(changes);
     if (trace_.on()) say(std::memory_order_relaxed, "yields", nowhere, "");
   }
 

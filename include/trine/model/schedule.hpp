@@ -151,8 +151,10 @@ class Schedule {
   /// From here on no thread may put a fence into all: the running one is amid something that they come before or after.
   void keep_fences_out(bool out) noexcept { me().keeps_fences_out = out; }
 
-  /// The running thread has yielded, and now goes on: it may yield again when something has changed.
-  void yield_is_over() noexcept { me().round = changes_; }
+  /// The running thread yields, and what it will see from here on is as new as now: it may yield again when something has
+  /// changed since.
+  [[nodiscard]] std::uint32_t changes() const noexcept { return changes_; }
+  void yield_is_over(std::uint32_t changes) noexcept { me().round = changes; }
 
   /// All ways to go on, that of the running thread first and those of sleepers last. `pruned`: there were others, which lead
   /// to nothing new.

@@ -73,7 +73,7 @@ struct ThreadState {
   std::vector<Watched> on;
   Owner owner;
   std::size_t joins = 0;
-  std::uint32_t round = 0;  // how much had changed in memory when its last yield was over
+  std::uint32_t round = 0;  // how much had changed in memory when it last yielded
   State state = State::ready;
   Step next = Step::start;
   bool sequential = false;  // its next step is sequentially consistent
