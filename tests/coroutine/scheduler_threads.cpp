@@ -43,6 +43,23 @@ class Blocker {
   std::binary_semaphore go_{0};
 };
 
+std::chrono::nanoseconds processor_time() {
+  timespec now{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
+
+/// Whether the process comes to rest: what comes before its threads sleep, starting them above all, is over at some time.
+bool all_come_to_sleep() {
+  for (int i = 0; i < 100; ++i) {
+    const auto begin = std::chrono::steady_clock::now();
+    const auto used = processor_time();
+    std::this_thread::sleep_for(20ms);
+    if (processor_time() - used < (std::chrono::steady_clock::now() - begin) / 10) return true;
+  }
+  return false;
+}
+
 class SchedulerThreads : public ::testing::TestWithParam<unsigned> {};
 INSTANTIATE_TEST_SUITE_P(Threads, SchedulerThreads, ::testing::Values(2U, 3U, 4U));
 
@@ -264,7 +281,7 @@ TEST_P(SchedulerThreads, AllThatSleepAreWokenForThoseThatBlock) {
   };
   scheduler.spawn(keeper());
   std::jthread outside([&] {
-    std::this_thread::sleep_for(5ms);  // for them to sleep: where they don't yet, the test finds less
+    EXPECT_TRUE(all_come_to_sleep());
     scheduler.spawn(first());
   });
   scheduler.run();
@@ -312,10 +329,162 @@ TEST(SchedulerLine, WhoIsBusyRunsWhatABlockedThreadSpawned) {
   scheduler.run();
 }
 
-std::chrono::nanoseconds processor_time() {
-  timespec now{};
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+// Of two threads one blocks with two in its line, and so does who comes to help with the first of them: a third must come.
+TEST(SchedulerLine, WhoHelpsMayBlockAsWell) {
+  for (const unsigned threads : {3U, 4U}) {
+    for (int round = 0; round < 20; ++round) {
+      Scheduler scheduler(threads);
+      Blocker first;
+      Blocker second;
+      const auto blocks = [&]() -> Task<void, B> {
+        second.block();
+        first.let_go();
+        co_return;
+      };
+      const auto lets_go = [&]() -> Task<void, B> {
+        second.let_go();
+        co_return;
+      };
+      const auto parent = [&]() -> Task<void, B> {
+        scheduler.spawn(blocks());
+        scheduler.spawn(lets_go());
+        first.block();
+        co_return;
+      };
+      scheduler.spawn(parent());
+      scheduler.run();
+    }
+  }
+}
+
+// Nobody sleeps: each thread but one has something to do for ever, and that one blocks with something in its line.
+TEST_P(SchedulerThreads, ThoseThatAreBusyRunWhatABlockedThreadSpawned) {
+  Scheduler scheduler(GetParam());
+  Blocker blocker;
+  std::atomic<bool> over{false};
+  std::atomic<unsigned> begun{0};
+  const auto busy = [&]() -> Task<void, B> {
+    ++begun;
+    while (!over) co_await scheduler.hop();
+  };
+  const auto child = [&]() -> Task<void, B> {
+    over = true;
+    blocker.let_go();
+    co_return;
+  };
+  const auto blocks = [&]() -> Task<void, B> {
+    while (begun < 2 * GetParam()) co_await scheduler.hop();
+    for (int i = 0; i < 1000; ++i) co_await scheduler.hop();
+    scheduler.spawn(child());
+    blocker.block();
+  };
+  for (unsigned i = 0; i < 2 * GetParam(); ++i) scheduler.spawn(busy());
+  scheduler.spawn(blocks());
+  scheduler.run();
+}
+
+// Each comes when those that ran the one before are about to sleep, or asleep, or still look on.
+TEST_P(SchedulerThreads, WhatComesFromOutsideIsFoundByThoseAboutToSleep) {
+  Scheduler scheduler(GetParam());
+  Event<B> over;
+  std::atomic<int> run{0};
+  static constexpr int posts = 20'000;
+  const auto keeper = [&]() -> Task<void, B> { co_await over.wait(); };
+  scheduler.spawn(keeper());
+  std::jthread outside([&] {
+    bool all = true;
+    for (int i = 0; i < posts && all; ++i) {
+      scheduler.post([&] { ++run; });
+      const auto pause = std::chrono::microseconds(i % 50);
+      const auto began = std::chrono::steady_clock::now();
+      all = trine_test::eventually([&] { return run > i; });
+      while (std::chrono::steady_clock::now() - began < pause) std::this_thread::yield();
+    }
+    EXPECT_TRUE(all);
+    over.set();
+  });
+  scheduler.run();
+}
+
+// A timer lets one go on that blocks until the next timer has come due.
+TEST_P(SchedulerThreads, WhoATimerWakesMayBlockUntilTheNext) {
+  for (int round = 0; round < 10; ++round) {
+    Scheduler scheduler(GetParam());
+    std::vector<Blocker> blockers(GetParam() - 1);
+    const auto sleeper = [&](std::size_t which) -> Task<void, B> {
+      co_await scheduler.sleep(std::chrono::milliseconds(2 + 2 * which));
+      if (which > 0) blockers[which - 1].let_go();
+      if (which < blockers.size()) blockers[which].block();
+    };
+    for (std::size_t i = 0; i < GetParam(); ++i) scheduler.spawn(sleeper(i));
+    scheduler.run();
+  }
+}
+
+// What is watched changes while all threads but one are blocked, and those who watch let them go one after the other.
+TEST_P(SchedulerThreads, WhatIsWatchedIsSeenThoughOthersAreBlocked) {
+  Scheduler scheduler(GetParam());
+  std::vector<Blocker> blockers(GetParam() - 1);
+  std::vector<Event<>> of_threads(GetParam() - 1);
+  std::latch all_blocked(static_cast<std::ptrdiff_t>(blockers.size() + 1));
+  const auto watcher = [&](std::size_t which) -> Task<void, B> {
+    co_await scheduler.watch(of_threads[which].wait_op());
+    blockers[which].let_go();
+  };
+  const auto blocks = [&](std::size_t which) -> Task<void, B> {
+    scheduler.spawn(watcher(which));
+    all_blocked.count_down();
+    blockers[which].block();
+    co_return;
+  };
+  for (std::size_t i = 0; i < blockers.size(); ++i) scheduler.spawn(blocks(i));
+  std::jthread outside([&] {
+    all_blocked.arrive_and_wait();
+    EXPECT_TRUE(all_come_to_sleep());
+    for (Event<>& each : of_threads) each.set();
+  });
+  scheduler.run();
+}
+
+// All threads but one have taken some of them from each other's lines, and block with those. Who did not begin is destroyed in
+// whichever line it is.
+TEST_P(SchedulerThreads, WhoIsDestroyedInALineIsTakenOutOfWhicheverItIs) {
+  static constexpr std::size_t members = 64;
+  for (int round = 0; round < 20; ++round) {
+    Scheduler scheduler(GetParam());
+    std::vector<std::atomic<bool>> begun(members);
+    std::atomic<std::size_t> ended{0};
+    std::atomic<unsigned> blocked{0};
+    std::latch over(1);
+    std::vector<Foreign> all;
+    const auto member = [&](std::size_t self) -> Foreign {
+      co_await scheduler.hop();
+      begun[self] = true;
+      ++blocked;
+      over.wait();
+      ++ended;
+    };
+    const auto owner = [&]() -> Task<void, B> {
+      for (std::size_t i = 0; i < members; ++i) all.push_back(member(i));
+      EXPECT_TRUE(trine_test::eventually([&] { return blocked == GetParam() - 1; })) << "some were not run";
+      std::size_t left = 0;
+      for (std::size_t i = 0; i < members; ++i) {
+        if (!begun[i] && i % 4 != 0) {
+          all[i].handle.destroy();
+          all[i].handle = {};
+        } else {
+          ++left;
+        }
+      }
+      over.count_down();
+      while (ended < left) co_await scheduler.hop();  // they belong to this task
+    };
+    scheduler.run(owner());
+    scheduler.run();
+    for (Foreign& each : all) {
+      if (each.handle) each.handle.destroy();
+    }
+  }
 }
 
 // Threads that looked on all the time would use as much time as passes, each.
@@ -324,15 +493,7 @@ TEST_P(SchedulerThreads, ThoseWithoutWorkSleep) {
   Event<> of_a_thread;
   const auto body = [&]() -> Task<void, B> { co_await scheduler.watch(of_a_thread.wait_op()); };
   std::jthread outside([&] {
-    // What comes before they sleep, starting them above all, is over at some time.
-    bool slept = false;
-    for (int i = 0; i < 100 && !slept; ++i) {
-      const auto begin = std::chrono::steady_clock::now();
-      const auto used = processor_time();
-      std::this_thread::sleep_for(20ms);
-      slept = processor_time() - used < (std::chrono::steady_clock::now() - begin) / 10;
-    }
-    EXPECT_TRUE(slept);
+    EXPECT_TRUE(all_come_to_sleep());
     of_a_thread.set();
   });
   scheduler.run(body());
