@@ -388,7 +388,7 @@ TEST_P(SchedulerThreads, WhatComesFromOutsideIsFoundByThoseAboutToSleep) {
   Scheduler scheduler(GetParam());
   Event<B> over;
   std::atomic<int> run{0};
-  static constexpr int posts = 20'000;
+  static constexpr int posts = 4000;
   const auto keeper = [&]() -> Task<void, B> { co_await over.wait(); };
   scheduler.spawn(keeper());
   std::jthread outside([&] {

@@ -69,14 +69,12 @@ class alignas(64) Line {
     return item;
   }
 
-  /// Calls `fill`, with nobody else inside, that puts items at the end of a list and says how many.
+  /// Calls `fill` with nobody else inside. It puts items at the end of a list, and calls what it is given with how many.
   template <class Fill>
-  std::size_t append_some(Fill fill) noexcept {
+  void append_some(Fill fill) noexcept {
     gate_.enter();
-    const std::size_t count = fill(items_);
-    add(static_cast<std::uint32_t>(count));
+    fill(items_, [this](std::size_t count) { add(static_cast<std::uint32_t>(count)); });
     gate_.leave();
-    return count;
   }
 
   /// Puts all into a list, when nobody else comes any more; how many, or more.
@@ -188,8 +186,11 @@ class Lines {
     const Hold hold(others_);
     if (!from.in_use_ || from.length() == 0) return false;
     from.gate_.come_in();
-    const std::size_t half = (from.length() + 1) / 2;
-    const std::size_t moved = own.append_some([&](ReadyList& items) { return move(from.items_, items, half); });
+    std::size_t moved = 0;
+    own.append_some([&](ReadyList& items, auto count) {
+      moved = move(from.items_, items, (from.length() + 1) / 2);
+      count(moved);
+    });
     from.items_.empty() ? from.length_.store(0, std::memory_order_relaxed) : from.add(-static_cast<std::uint32_t>(moved));
     from.gate_.let_go();
     return moved != 0;

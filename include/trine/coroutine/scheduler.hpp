@@ -175,6 +175,7 @@ class Scheduler {
   bool help(coroutine::Line& other, coroutine::Line& own) noexcept;
   void tend(coroutine::Line& line);
   [[nodiscard]] bool nothing_left() noexcept;
+  void tell_of_the_end() noexcept;
   template <class Enough>
   void work_in_line(Enough enough, bool waits);
   template <class Enough>

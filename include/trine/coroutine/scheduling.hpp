@@ -152,7 +152,11 @@ inline void Scheduler::count_end(bool foreign) noexcept {
   }
   if (!foreign) return coroutine::here().line->count_end();
   ended_elsewhere_.fetch_add(1, std::memory_order_acq_rel);
-  if (live() == 0) tell_those_who_wait();
+  if (several_) {
+    tell_of_the_end();
+  } else if (live() == 0) {
+    flag_.wake_all();
+  }
   let_go();
 }
 

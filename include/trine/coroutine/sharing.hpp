@@ -26,22 +26,22 @@ namespace trine {
 }
 
 // Of what came from outside. The gate is taken within the line's, so that whoever keeps others away from all lines and from the
-// inbox finds what it looks for.
+// inbox finds what it looks for. One that is alone in the line is the next that the caller runs.
 inline void Scheduler::fetch_share(coroutine::Line& line) noexcept {
-  line.append_some([this](coroutine::ReadyList& items) {
+  line.append_some([this](coroutine::ReadyList& items, auto count) {
     const Hold hold(*this);
     const std::size_t there = arrived_.load(std::memory_order_relaxed);
     const std::size_t got = coroutine::Lines::move(inbox_, items, (there + threads_ - 1) / threads_);
+    count(got);
     arrived_.store(inbox_.empty() ? 0 : there - got, std::memory_order_relaxed);
-    return got;
   });
-  appended_to(line);
+  if (line.length() > 1) appended_to(line);
 }
 
 inline bool Scheduler::help(coroutine::Line& other, coroutine::Line& own) noexcept {
   if (!lines_.move_half(other, own)) return false;
   rest_.helped(own.bed);
-  appended_to(own);
+  if (own.length() > 1) appended_to(own);
   return true;
 }
 
@@ -108,11 +108,15 @@ void Scheduler::work_in_line(Enough enough, bool waits) {
   }
 }
 
-// Of those who end the last tasks and run what is left the last to come here finds that, and tells who waits for it.
+// By whoever may have ended the last task, or run what was left: the last to come here finds that, and tells who waits for it.
+inline void Scheduler::tell_of_the_end() noexcept {
+  if (rest_.somebody_waits() && nothing_left()) rest_.rouse_waiting();
+}
+
 template <class Enough>
 void Scheduler::idle_in_line(coroutine::Line& line, Enough& enough, bool waits) {
   static constexpr std::chrono::microseconds stuck{3};
-  if (rest_.somebody_waits() && no_task_left()) rest_.rouse_waiting();
+  tell_of_the_end();
   Spin<os::PrivateFutex> spin;
   while (spin.again()) {
     if (arrived_.load(std::memory_order_relaxed) != 0 || enough() || watched_.changed()) return;
