@@ -57,8 +57,8 @@ inline void Scheduler::tend(coroutine::Line& line) {
 // With those kept away that move items from one list to another. As long as there is a task, or something in the calling
 // thread's line, that is not needed.
 inline bool Scheduler::nothing_left() noexcept {
-  const coroutine::Line* const line = coroutine::here().line;
-  if (line != nullptr && line->length() != 0) return false;
+  const coroutine::Here& at = coroutine::here();
+  if (at.scheduler == this && at.line->length() != 0) return false;
   if (arrived_.load(std::memory_order_relaxed) != 0 || live() != 0) return false;
   return lines_.with_none_moved([this] {
     const Hold hold(*this);
