@@ -25,18 +25,25 @@ class Glance {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// Asked again and again. Whether there are many, or some that will not be taken soon: nothing was taken for `least`, or only
-  /// a little for long. One that its owner is about to take does not count.
-  bool finds(const Line& line, Clock::duration least) noexcept;
+  /// For one that has nothing to do; asked again and again. Whether the owner has done nothing with it for `still`, or what is in
+  /// it would take long if nobody helped.
+  bool finds(const Line& line, Clock::duration still) noexcept;
+
+  /// For one that has work itself: whether nothing was taken for so long.
+  bool finds_stuck(const Line& line, Clock::duration still) noexcept;
 
  private:
-  static constexpr std::uint32_t many = 32;
-  static constexpr std::chrono::microseconds slow{10};  // if each takes as long it pays to share them
-  static constexpr std::chrono::microseconds while_{500};
+  static constexpr std::chrono::microseconds long_{100};
+  static constexpr std::chrono::microseconds window{5};  // for which it counts what was taken
 
-  bool some_ = false;
+  bool begins(const Line& line, Clock::time_point now) noexcept;
+
+  bool some_ = false;  // there were some, when it began to look
   std::uint32_t taken_ = 0;
   Clock::time_point since_{};
+  std::uint32_t last_taken_ = 0;  // at the last look, and how long it has been so
+  std::uint32_t last_length_ = 0;
+  Clock::time_point still_since_{};
 };
 
 /// What one of several threads of a scheduler is to run. It appends and takes; others may take from it.
@@ -90,7 +97,6 @@ class alignas(64) Line {
   void count_end() noexcept { ended_.store(ended_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
 
   Rests::Bed bed;
-  bool waits = false;           // the owner works until something has come about
   std::vector<Glance> glances;  // the owner's, at the others
   std::size_t turn = 0;         // at whose line it looks next
   SpawnedList spawned;          // what was spawned by this thread
@@ -110,22 +116,37 @@ class alignas(64) Line {
   std::atomic<std::size_t> ended_{0};     // how many tasks have come to their end on this thread, which alone writes it
 };
 
-inline bool Glance::finds(const Line& line, Clock::duration least) noexcept {
+inline bool Glance::begins(const Line& line, Clock::time_point now) noexcept {
+  if (std::exchange(some_, true)) return false;
+  taken_ = last_taken_ = line.taken();
+  last_length_ = line.length();
+  since_ = still_since_ = now;
+  return true;
+}
+
+inline bool Glance::finds(const Line& line, Clock::duration still) noexcept {
   const std::uint32_t length = line.length();
-  const std::uint32_t taken = line.taken();
-  if (length >= many) return true;
   if (length == 0) return some_ = false;
   const Clock::time_point now = Clock::now();
-  const std::uint32_t since_then = taken - taken_;
-  if (some_) {
-    const auto passed = now - since_;
-    if (since_then == 0) return passed >= least;
-    if (length > 1 && passed >= while_ && since_then * slow < passed) return true;
-  }
-  some_ = true;
+  if (begins(line, now)) return false;
+  const std::uint32_t taken = line.taken();
+  if (taken != std::exchange(last_taken_, taken) || length != std::exchange(last_length_, length)) still_since_ = now;
+  if (now - still_since_ >= still) return true;
+  const Clock::duration passed = now - since_;
+  const std::uint32_t taken_since = taken - taken_;
+  if (taken_since == 0) return passed >= long_;
+  if (passed < window) return false;
   taken_ = taken;
   since_ = now;
-  return false;
+  return length * passed >= taken_since * Clock::duration(long_);
+}
+
+inline bool Glance::finds_stuck(const Line& line, Clock::duration still) noexcept {
+  if (line.length() == 0) return some_ = false;
+  const Clock::time_point now = Clock::now();
+  if (begins(line, now)) return false;
+  if (line.taken() == taken_) return now - since_ >= still;
+  return some_ = false;
 }
 
 /// Those of a scheduler with several threads.
@@ -145,19 +166,19 @@ class Lines {
   }
 
   /// One other than `own` that needs help, or nullptr.
-  Line* in_need(Line& own, Glance::Clock::duration least) noexcept {
+  Line* in_need(Line& own, Glance::Clock::duration still) noexcept {
     Line* found = nullptr;
     for (std::size_t i = 0; i < lines_.size(); ++i) {
-      if (&lines_[i] != &own && own.glances[i].finds(lines_[i], least) && found == nullptr) found = &lines_[i];
+      if (&lines_[i] != &own && own.glances[i].finds(lines_[i], still) && found == nullptr) found = &lines_[i];
     }
     return found;
   }
 
   /// The same of one line only, another one each time, for one that has things to do itself.
-  Line* next_in_need(Line& own, Glance::Clock::duration least) noexcept {
+  Line* next_in_need(Line& own, Glance::Clock::duration still) noexcept {
     own.turn = own.turn + 1 < lines_.size() ? own.turn + 1 : 0;
     Line& other = lines_[own.turn];
-    return &other != &own && other.length() != 0 && own.glances[own.turn].finds(other, least) ? &other : nullptr;
+    return &other != &own && own.glances[own.turn].finds_stuck(other, still) ? &other : nullptr;
   }
 
   /// Calls `then` with those kept away that move items from one to another.

@@ -35,9 +35,11 @@ struct coroutines;
 ///
 /// A coroutine that is woken, from any thread, goes to the end of the scheduler's line, and is resumed when those before it
 /// have run: never inside the call that woke it, and never while another coroutine is on the stack. (The destructor of a
-/// TaskGroup that was not joined runs others meanwhile; it can't do otherwise.) With one thread the coroutines of a
-/// scheduler
-/// never run at the same time; with several they do, all threads take from one line, and a coroutine goes on on any of them.
+/// TaskGroup that was not joined runs others meanwhile; it can't do otherwise.) With one thread the coroutines of a scheduler
+/// never run at the same time. With several they do: each thread has a line of its own, at the end of which stands what was
+/// woken, spawned or posted on it. What comes from elsewhere is shared out, a thread that has nothing to do takes half of what
+/// another will not run soon, and what stands behind one that blocks its thread is run by others, within a few milliseconds as
+/// long as one of them is free. So a coroutine goes on on any of them, and of two the later may go on before the earlier.
 /// Threads that have nothing to do look on for a moment and then sleep; those that work look at timers and watched words
 /// every few dozen steps.
 /// spawn(), post() and stop() may be called from any thread, at any time; what was done before them is visible to what runs

@@ -166,15 +166,16 @@ inline void Scheduler::unlist(coroutine::Spawned& spawned, bool foreign) noexcep
     (spawned.before != nullptr ? spawned.before->after : first) = spawned.after;
     if (spawned.after != nullptr) spawned.after->before = spawned.before;
   };
-  if (several_ && spawned.list != nullptr) {
-    spawned.list->gate.lock();
-    take_out(spawned.list->first);
-    spawned.list->gate.unlock();
-    if (!foreign) return;
+  coroutine::SpawnedList* const list = several_ ? spawned.list : nullptr;
+  if (foreign || list == nullptr) {
+    const Hold hold(*this);
+    posts_ += foreign;
+    if (list == nullptr) take_out(spawned_);
   }
-  const Hold hold(*this);
-  posts_ += foreign;
-  if (!several_ || spawned.list == nullptr) take_out(spawned_);
+  if (list == nullptr) return;
+  list->gate.lock();
+  take_out(list->first);
+  list->gate.unlock();
 }
 
 inline void Scheduler::fail_with(std::exception_ptr failure) noexcept {
