@@ -91,9 +91,12 @@ class Describer {
   }
 
   void describe_queue() {
+    // Both ends' indices are together where there is room for one.
+    using OfOne = decltype(QueueWords::of_one);
     constexpr std::size_t index = offsetof(QueueWords::End, index);
-    const std::uint32_t put = word(offsetof(QueueWords, put_end) + index);
-    const std::uint32_t got = word(offsetof(QueueWords, get_end) + index);
+    const bool one = word(0) == 1;
+    const std::uint32_t put = word(one ? offsetof(QueueWords, of_one) + offsetof(OfOne, put) : offsetof(QueueWords, put_end) + index);
+    const std::uint32_t got = word(one ? offsetof(QueueWords, of_one) + offsetof(OfOne, get) : offsetof(QueueWords, get_end) + index);
     result_.state = std::to_string(QueueWords::distance(got, put)) + " items, room for " + std::to_string(word(0));
     if ((put & QueueWords::closed) != 0) result_.state += ", shut down";
     constexpr std::size_t raised = offsetof(QueueWords::End, waiting);

@@ -35,7 +35,7 @@ class BarrierWait : public OperationOf<std::ptrdiff_t, B> {
   Sleep<Word> announce() {
     for (;;) {
       if (attempt()) return {};
-      if (stage_ == Stage::waiting && state_->arrived.lost(seen_ / State::generation)) {
+      if (stage_ == Stage::waiting && state_->lost(seen_ / State::generation)) {
         state_->break_now(false);
         continue;
       }

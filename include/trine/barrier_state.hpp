@@ -44,6 +44,9 @@ struct BarrierState {
   // How many have arrived, and not left, in the present generation.
   [[nodiscard]] std::uint32_t inside() const { return arrived.count(look() / generation); }
 
+  // Whether a party of this generation has died, be it as it came or left, for which it holds the gate.
+  [[nodiscard]] bool lost(std::uint32_t tag) { return arrived.lost(tag) || gate.lost(); }
+
   [[nodiscard]] bool whole() const noexcept { return (look() & (broken_bit | leaving)) == 0; }
 
   // The following are called with the gate held, and return the phase before, whose mark says whom to wake.

@@ -108,6 +108,15 @@ TEST_F(Inspect, AQueue) {
   says("", {"shut down"});
 }
 
+TEST_F(Inspect, AQueueWithRoomForOne) {
+  Queue<double, P> queue(create_only, name, 1);
+  says("", {"Queue<float64>", "0 items, room for 1"});
+  queue.put(1);
+  says("", {"1 items, room for 1"});
+  queue.shutdown();
+  says("", {"1 items, room for 1, shut down"});
+}
+
 TEST_F(Inspect, RemovesWhatIsStaleAlone) {
   { const Event<P> event(create_only, name); }
   EXPECT_EQ(run("--remove-stale " + name).code, 0);

@@ -146,6 +146,28 @@ TEST_F(KillBarrier, Last) {
   });
 }
 
+// It is not counted before its generation has ended, but it dies with the gate held, and those who wait look there.
+TEST_F(KillBarrier, LastIsMissed) {
+  int missed = 0;
+  sweep(
+      "Barrier: the last party comes; two wait, and nobody else comes",
+      [&missed](Trial& trial) {
+        auto& data = trial.make<Data>();
+        trial.victim([&] {
+          trap();
+          data.barrier.wait();
+        });
+        sleepers(trial, data, 2);
+        trial.step();
+        trial.kill();
+        missed += holds_before(Clock::now() + 100ms, [&] { return data.broken == 2; });
+        ends_for_all(trial, data, 2);
+        works_after_all(trial, data);
+      },
+      32);
+  EXPECT_GT(missed, 0) << "nobody heard of a last party that died amid its wait()";
+}
+
 TEST_F(KillBarrier, Woken) {
   sweep_as("woken; another waits", [](Trial& trial, Data& data) {
     trial.victim([&] {

@@ -40,6 +40,9 @@ class ShortLockOver {
     return true;
   }
 
+  /// Whether its owner has died with it, and nobody has taken it since.
+  static constexpr bool lost() noexcept { return false; }
+
   /// Where to sleep for it; needless: it is free by now.
   Sleep<typename B::Word> sleep() {
     B::look_after(owned_);
@@ -86,6 +89,12 @@ class ShortLockWithLimits : public ShortLockOver<B, Os> {
     clean = true;
     if (!slept && B::claim(this->owned_, seen, B::holder(), std::memory_order_acquire)) [[likely]] return true;
     return this->lock_slowly(std::chrono::milliseconds(100), slept, clean);
+  }
+
+  // Relaxed: who hears that takes the lock before it looks at what was guarded.
+  [[nodiscard]] bool lost() {
+    B::look_after(this->owned_);
+    return (this->owned_.word.load(std::memory_order_relaxed) & owner_word::died) != 0;
   }
 };
 
