@@ -127,7 +127,17 @@ class Spin {
     return turn_ < pauses_ + yields_;
   }
 
+  // Those who yielded in the process that forked this one are not here.
+  static bool begins_anew_in_children() noexcept {
+    if constexpr (requires { Os::in_children(nullptr); }) {
+      return Os::in_children([] { yielding().store(0, std::memory_order_relaxed); });
+    } else {
+      return false;
+    }
+  }
+
   bool enter() noexcept {
+    [[maybe_unused]] static const bool anew = begins_anew_in_children();
     entered_ = yielding().fetch_add(1, std::memory_order_relaxed) < cores();
     if (!entered_) yielding().fetch_sub(1, std::memory_order_relaxed);
     return entered_;

@@ -81,6 +81,33 @@ TEST(Waiting, MoreWaitersThanCoresYieldAFewTimes) {
   EXPECT_EQ(Os::yields, before + 8 + 64);
 }
 
+struct CountingInChildren : Counting<20> {
+  static bool in_children(void (*call)()) noexcept {
+    in_child = call;
+    return true;
+  }
+  static inline void (*in_child)() = nullptr;
+};
+
+TEST(Waiting, ThoseWhoYieldInItsParentCountNothingInAChild) {
+  using Os = CountingInChildren;
+  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+  std::vector<std::unique_ptr<trine::Spin<Os>>> others;
+  for (unsigned other = 0; other < cores; ++other) {
+    others.push_back(std::make_unique<trine::Spin<Os>>(1));
+    for (int look = 0; look < 41; ++look) EXPECT_TRUE(others.back()->again());
+  }
+  ASSERT_NE(Os::in_child, nullptr);
+  Os::in_child();
+  const int before = Os::yields;
+  {
+    trine::Spin<Os> spin(1);
+    while (spin.again()) {
+    }
+  }
+  EXPECT_EQ(Os::yields, before + 64);
+}
+
 TEST(Waiting, PausesThatNeverEndAWaitAreLeftOut) {
   using Os = Counting<2>;
   for (int wait = 0; wait < 8; ++wait) EXPECT_EQ(pauses_of_wait<Os>(41), 40);
