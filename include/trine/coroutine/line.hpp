@@ -33,7 +33,8 @@ class Glance {
   bool finds_stuck(const Line& line, Clock::duration still) noexcept;
 
  private:
-  static constexpr std::chrono::microseconds long_{100};
+  static constexpr std::chrono::microseconds long_{100};      // what is in it would take that
+  static constexpr std::chrono::microseconds too_long{1000};  // the one that runs does
   static constexpr std::chrono::microseconds window{5};  // for which it counts what was taken
 
   bool begins(const Line& line, Clock::time_point now) noexcept;
@@ -99,7 +100,7 @@ class alignas(64) Line {
   Rests::Bed bed;
   std::vector<Glance> glances;  // the owner's, at the others
   std::size_t turn = 0;         // at whose line it looks next
-  SpawnedList spawned;          // what was spawned by this thread
+  alignas(64) SpawnedList spawned;  // what was spawned by this thread
 
  private:
   friend class Lines;
@@ -130,15 +131,17 @@ inline bool Glance::finds(const Line& line, Clock::duration still) noexcept {
   const Clock::time_point now = Clock::now();
   if (begins(line, now)) return false;
   const std::uint32_t taken = line.taken();
+  const bool had_taken = last_taken_ != taken_;
   if (taken != std::exchange(last_taken_, taken) || length != std::exchange(last_length_, length)) still_since_ = now;
   if (now - still_since_ >= still) return true;
   const Clock::duration passed = now - since_;
   const std::uint32_t taken_since = taken - taken_;
-  if (taken_since == 0) return passed >= long_;
-  if (passed < window) return false;
-  taken_ = taken;
+  if (taken_since == 0) return passed >= too_long;
+  if (had_taken && passed < window) return false;
+  // The time in which it took nothing tells of what it ran before, and nothing of those in its line.
+  taken_ = last_taken_ = taken;
   since_ = now;
-  return length * passed >= taken_since * Clock::duration(long_);
+  return had_taken && length * passed >= taken_since * Clock::duration(long_);
 }
 
 inline bool Glance::finds_stuck(const Line& line, Clock::duration still) noexcept {

@@ -219,7 +219,7 @@ class Scheduler {
   const bool several_;
   coroutine::ReadyList line_;              // of the one thread
   coroutine::Lines lines_;                 // of several
-  coroutine::Line::Rests rest_;            // of several
+  alignas(64) coroutine::Line::Rests rest_;  // of several
   Threads::ShortLock gate_;                // guards the following four, but for:
   coroutine::Sole<coroutine::EachObject> sole_;
   coroutine::ReadyList inbox_;             // from outside
@@ -228,8 +228,9 @@ class Scheduler {
   std::size_t posts_ = 0;  // from outside, so far, with a second thread there; as well ends of tasks elsewhere, and stops
   std::atomic<std::size_t> posts_over_{0};  // of those, whose callers touch nothing here any more
   std::atomic<std::size_t> arrived_{0};  // how many are in the inbox, or more; written with the gate held
-  std::atomic<std::size_t> begun_{0};    // how many tasks were spawned; with one thread it is written with the gate held
-  std::atomic<std::size_t> ended_{0};    // and have ended: those on the only thread, which alone writes it
+  // How many tasks were spawned; with one thread it is written with the gate held. Away from what threads look at all the time.
+  alignas(64) std::atomic<std::size_t> begun_{0};
+  alignas(64) std::atomic<std::size_t> ended_{0};  // and have ended: those on the only thread, which alone writes it
   std::atomic<std::size_t> ended_elsewhere_{0};
   std::atomic<bool> stopping_{false};
   Threads::Flag flag_;  // "the one thread sleeps"

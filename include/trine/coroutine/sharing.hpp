@@ -47,7 +47,7 @@ inline bool Scheduler::help(coroutine::Line& other, coroutine::Line& own) noexce
 
 // At most one other line: a coroutine that blocks its thread for long is found in time.
 inline void Scheduler::tend(coroutine::Line& line) {
-  static constexpr std::chrono::microseconds stuck{200};
+  static constexpr std::chrono::microseconds stuck{1000};
   if (arrived_.load(std::memory_order_relaxed) != 0) fetch_share(line);
   timers_.fire_due();
   watched_.look(false);
@@ -115,7 +115,7 @@ inline void Scheduler::tell_of_the_end() noexcept {
 
 template <class Enough>
 void Scheduler::idle_in_line(coroutine::Line& line, Enough& enough, bool waits) {
-  static constexpr std::chrono::microseconds stuck{3};
+  static constexpr std::chrono::microseconds stuck{10};
   tell_of_the_end();
   Spin<os::PrivateFutex> spin;
   while (spin.again()) {
