@@ -100,9 +100,7 @@ class Event<B>::WaitOperation : public OperationOf<bool, B> {
 
   bool attempt() noexcept {
     // Acquire: pairs with the release in set().
-    const std::uint32_t seen = word_->load(std::memory_order_acquire);
-    done_ = let_go(seen);
-    return done_;
+    return let_go(word_->load(std::memory_order_acquire));
   }
 
   Sleep<Word> announce() noexcept {
@@ -114,25 +112,27 @@ class Event<B>::WaitOperation : public OperationOf<bool, B> {
         return {&word, seen | sleepers};
       }
     }
-    done_ = true;
     return {};
   }
 
-  bool result() const noexcept { return done_; }
+  bool result() const noexcept { return began_ == gone; }
 
  private:
-  // A value that no waiter can have begun with: it would not have waited.
+  // Values that no waiter can have begun with: it would not have waited.
   static constexpr std::uint32_t not_begun = is_set_bit;
+  static constexpr std::uint32_t gone = is_set_bit | sleepers;
 
   bool let_go(std::uint32_t seen) noexcept {
-    if ((seen & is_set_bit) != 0) return true;
-    if (began_ == not_begun) began_ = seen;
-    return ((seen ^ began_) & generations) != 0;
+    if ((seen & is_set_bit) == 0) {
+      if (began_ == not_begun) began_ = seen;
+      if (((seen ^ began_) & generations) == 0) return false;
+    }
+    began_ = gone;
+    return true;
   }
 
   Word* word_;
   std::uint32_t began_ = not_begun;
-  bool done_ = false;
 };
 
 }  // namespace trine

@@ -82,7 +82,8 @@ inline Table::Work& Everywhere::work() noexcept { return here().work; }
 /// Resumes those whom a coroutine that was resumed has named to go on, one after the other.
 [[gnu::always_inline]] inline void drive_named() {
   Here& at = here();
-  while (at.next) std::exchange(at.next, nullptr).resume();
+  while (at.next) [[unlikely]]
+    std::exchange(at.next, nullptr).resume();
 }
 
 /// Resumes a coroutine, and then the one that it named to go on, and so forth: however deep tasks await each other, and in
@@ -92,22 +93,32 @@ inline void drive(std::coroutine_handle<> coroutine) {
   drive_named();
 }
 
-/// Lets one go on whose turn it is, where `root` is the task that runs.
-[[gnu::always_inline]] inline void run_ready(Ready& item, Root* root) {
-  Here& at = here();
+/// Lets one go on whose turn it is. Which task runs then is for the caller to say, when it has let the last one go on.
+[[gnu::always_inline]] inline void run_ready(Ready& item) {
   item.run(item);
   drive_named();
-  at.root = root;
 }
+
+/// Says at its end which task runs: the same as at its beginning.
+class RootStays {
+ public:
+  RootStays() noexcept : root_(here().root) {}
+  RootStays(const RootStays&) = delete;
+  RootStays& operator=(const RootStays&) = delete;
+  ~RootStays() { here().root = root_; }
+
+ private:
+  Root* const root_;
+};
 
 /// Resumes the coroutines that have no scheduler: after the waker's own work, and one after the other.
 inline void Everywhere::delivered() noexcept {
   Here& at = here();
   if (at.orphans == nullptr || std::exchange(at.resuming_orphans, true)) return;
-  Root* const root = at.root;
+  const RootStays root;
   while (Ready* const orphan = at.orphans) {
     at.orphans = std::exchange(orphan->next, nullptr);
-    run_ready(*orphan, root);
+    run_ready(*orphan);
   }
   at.resuming_orphans = false;
 }

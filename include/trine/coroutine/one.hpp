@@ -98,9 +98,14 @@ class One final : public Pending<typename O::Result> {
 
   explicit One(O&& operation) : operation_(std::move(operation)) {
     node_.sleeper = this;
-    if constexpr (shielded<O>) this->becomes(Waiting::not_cancelled);
+    // It will be: what is made is awaited, or the program ends.
+    this->how_ = Waiting::suspended | (shielded<O> ? Waiting::not_cancelled : 0);
   }
-  One(O&& operation, const Until& until) : One(std::move(operation)) { this->set_limit(until); }
+  One(O&& operation, const Until& until) : One(std::move(operation)) {
+    this->awake();  // if there is no memory for the limit it has not begun
+    this->set_limit(until);
+    this->becomes(Waiting::suspended);
+  }
   ~One() override {
     this->abandon();
     if (over_ && !taken_ && !failure_) forgo_result(operation_);
@@ -109,6 +114,7 @@ class One final : public Pending<typename O::Result> {
   [[gnu::flatten]] bool suspend(std::coroutine_handle<> coroutine) override { return this->start_as(*this, coroutine); }
   bool suspend_for(Resumer* resumer, std::coroutine_handle<> coroutine) override {
     if (owned_by_task<O> && here().root != nullptr) {
+      this->awake();
       give_all_up();
       refuse_ownership();
     }
@@ -137,8 +143,6 @@ class One final : public Pending<typename O::Result> {
   using Waiting::left_;
   using Waiting::over_;
   using Waiting::taken_;
-
-  static constexpr std::uint8_t how_it_begins = Waiting::suspended | (shielded<O> ? Waiting::not_cancelled : 0);
 
   // By who wakes it: where it has only to look, it is over, mostly, and nothing need be announced.
   [[gnu::flatten]] bool rouse() noexcept override {

@@ -193,14 +193,17 @@ template <class Enough>
 void Scheduler::work(Enough enough) {
   if (several_) return work_in_line(std::move(enough), true);
   coroutine::Here& at = coroutine::here();
-  coroutine::Root* const root = at.root;
+  const coroutine::RootStays root;
   for (;;) {
     for (int step = 0; step < steps; ++step) {
-      if (enough()) return;
+      if (enough()) [[unlikely]]
+        return;
       coroutine::Ready* const item = next();
-      if (item == nullptr) break;
-      at.waits = coroutine::most_waits;
-      coroutine::run_ready(*item, root);
+      if (item == nullptr) [[unlikely]]
+        break;
+      // A comparison is cheaper than a store.
+      if (at.waits != coroutine::most_waits) at.waits = coroutine::most_waits;
+      coroutine::run_ready(*item);
     }
     tend();
     if (!has_work()) idle(enough);

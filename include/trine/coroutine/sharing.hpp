@@ -92,7 +92,7 @@ inline coroutine::Spawned* Scheduler::latest() noexcept {
 template <class Enough>
 void Scheduler::work_in_line(Enough enough, bool waits) {
   coroutine::Here& at = coroutine::here();
-  coroutine::Root* const root = at.root;
+  const coroutine::RootStays root;
   coroutine::Line& line = *at.line;
   for (;;) {
     for (int step = 0; step < steps; ++step) {
@@ -100,8 +100,8 @@ void Scheduler::work_in_line(Enough enough, bool waits) {
       if (line.length() == 0 && arrived_.load(std::memory_order_relaxed) != 0) fetch_share(line);
       coroutine::Ready* const item = line.take();
       if (item == nullptr) break;
-      at.waits = coroutine::most_waits;
-      coroutine::run_ready(*item, root);
+      if (at.waits != coroutine::most_waits) at.waits = coroutine::most_waits;
+      coroutine::run_ready(*item);
     }
     tend(line);
     if (line.length() == 0 && arrived_.load(std::memory_order_relaxed) == 0) idle_in_line(line, enough, waits);

@@ -22,7 +22,6 @@ template <class W>
   if (wait.is(tidies) || (at.root != nullptr && at.root->cancel().stop_possible())) [[unlikely]]
     return start_tidily(self, nullptr);
   wait.by_ = at.scheduler;
-  wait.how_ = W::how_it_begins;  // known here, so it need not be read
   if (self.announce()) [[unlikely]] {
     wait.is_no_more(suspended);
     return false;
@@ -105,7 +104,8 @@ inline bool Waiting::over_at_once() {
 
 [[gnu::always_inline]] inline bool Everywhere::deliver_to_this_thread(Table::Sleeper& sleeper) noexcept {
   Waiting& waiting = static_cast<Waiting&>(sleeper);
-  if (waiting.by_ != here().alone) return false;
+  if (waiting.by_ != here().alone) [[unlikely]]
+    return false;
   post_to_own(*static_cast<Scheduler*>(waiting.by_), waiting);
   return true;
 }

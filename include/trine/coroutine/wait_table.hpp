@@ -85,7 +85,7 @@ class WaitTable : public WaitLists<P> {
     Sleeper& only = *node->sleeper;
     if (only.several_) [[unlikely]]
       return wake_ring(at, word, count);
-    if (node->next == node) {
+    if (node->next == node) [[likely]] {
       node->word.store(nullptr, std::memory_order_relaxed);
       *at = node->next_head;
     } else {
