@@ -29,10 +29,12 @@ class Glance {
   /// it would take long if nobody helped.
   bool finds(const Line& line, Clock::duration still) noexcept;
 
-  /// For one that has work itself: whether nothing was taken for so long.
-  bool finds_stuck(const Line& line, Clock::duration still) noexcept;
+  /// For one that has work itself, but `own` items: whether nothing was taken for so long, or there are many more. Only then, for
+  /// the owner may think the same a moment later.
+  bool finds_stuck(const Line& line, std::uint32_t own, Clock::duration still) noexcept;
 
  private:
+  static constexpr std::uint32_t many = 32;
   static constexpr std::chrono::microseconds long_{100};      // what is in it would take that
   static constexpr std::chrono::microseconds too_long{1000};  // the one that runs does
   static constexpr std::chrono::microseconds window{5};  // for which it counts what was taken
@@ -144,8 +146,10 @@ inline bool Glance::finds(const Line& line, Clock::duration still) noexcept {
   return had_taken && length * passed >= taken_since * Clock::duration(long_);
 }
 
-inline bool Glance::finds_stuck(const Line& line, Clock::duration still) noexcept {
-  if (line.length() == 0) return some_ = false;
+inline bool Glance::finds_stuck(const Line& line, std::uint32_t own, Clock::duration still) noexcept {
+  const std::uint32_t length = line.length();
+  if (length == 0) return some_ = false;
+  if (length >= many && length / 4 > own) return true;
   const Clock::time_point now = Clock::now();
   if (begins(line, now)) return false;
   if (line.taken() == taken_) return now - since_ >= still;
@@ -181,7 +185,7 @@ class Lines {
   Line* next_in_need(Line& own, Glance::Clock::duration still) noexcept {
     own.turn = own.turn + 1 < lines_.size() ? own.turn + 1 : 0;
     Line& other = lines_[own.turn];
-    return &other != &own && own.glances[own.turn].finds_stuck(other, still) ? &other : nullptr;
+    return &other != &own && own.glances[own.turn].finds_stuck(other, own.length(), still) ? &other : nullptr;
   }
 
   /// Calls `then` with those kept away that move items from one to another.
@@ -235,8 +239,12 @@ class Lines {
   template <class Then>
   auto with_all(Then then) noexcept {
     const Hold hold(others_);
-    for_those_in_use([](Line& each) { each.gate_.ask(); });
-    Line::Gate::fence();
+    bool any = false;
+    for_those_in_use([&any](Line& each) {
+      each.gate_.ask();
+      any = true;
+    });
+    if (any) Line::Gate::fence();
     for_those_in_use([](Line& each) { each.gate_.wait(); });
     const auto result = then();
     for_those_in_use([](Line& each) { each.gate_.let_go(); });

@@ -283,9 +283,8 @@ inline bool take_back_from(Scheduler& scheduler, Ready& item) noexcept {
 }
 
 inline void add_timer(Scheduler& scheduler, Timer& timer, Timer::TimePoint at) {
-  const bool earlier = at < scheduler.timers_.next();
-  scheduler.timers_.add(timer, at);
-  if (earlier && !scheduler.mine()) scheduler.have_it_looked_after();
+  const bool first = scheduler.timers_.add(timer, at);
+  if (first && !scheduler.mine()) scheduler.have_it_looked_after();
 }
 
 inline void remove_timer(Scheduler& scheduler, Timer& timer) noexcept { scheduler.timers_.remove(timer); }

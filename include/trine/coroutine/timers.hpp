@@ -39,9 +39,11 @@ class Timers {
  public:
   using TimePoint = Timer::TimePoint;
 
-  void add(Timer& timer, TimePoint at) {
+  /// Whether it is the first now: whoever sleeps by another must hear of it.
+  bool add(Timer& timer, TimePoint at) {
     const Hold hold(gate_);
     insert(timer, at);
+    return timer.place_ == 0;
   }
 
   void remove(Timer& timer) noexcept {
