@@ -114,6 +114,7 @@ template <class L>
 class Condition<B>::WaitOperation : public OperationOf<bool, B> {
  public:
   static constexpr bool selectable = false;
+  static constexpr bool gives_up_late = true;
   static constexpr bool owned_by_thread = L::LockOperation::owned_by_thread;
 
   /// `once`: after one sleep it goes on as if it had been notified.

@@ -55,8 +55,9 @@ class TaskCount {
   // | 0    | sleepers: somebody may sleep here (may be stale-set, never stale-clear) |
   // | 1-5  | generation: counts the times that the last one ended |
   // | 6-31 | how many run |
-  // A waiter whose generation has passed goes. A generation comes again after 32; a waiter that slept through exactly so many,
-  // each of which woke it, waits for the next.
+  // A waiter whose generation has passed goes. A generation comes again after 32: the first of them woke the waiter, but one that
+  // looks only when exactly 32, or a multiple of that, have passed and somebody runs again takes it for its own, and sleeps on
+  // until the next time that the last one ends.
   static constexpr std::uint32_t sleepers = 1;
   static constexpr std::uint32_t generation = 2;
   static constexpr std::uint32_t one = 64;

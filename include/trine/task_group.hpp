@@ -155,6 +155,9 @@ class TaskGroup<B>::JoinOperation : public TaskCount<B>::NoneOperation {
   using None = typename TaskCount<B>::NoneOperation;
 
  public:
+  /// On coroutines the cancelling of the task does not cut it off: the functions may refer to the frame that would be destroyed.
+  using Shielded = void;
+
   explicit JoinOperation(TaskGroup& group) noexcept : None(group.running_.none_op()), group_(&group) {}
 
   bool result() {

@@ -33,6 +33,14 @@ void release(void* made) noexcept {
   if (void* const made = std::malloc(size)) return made;
   throw std::bad_alloc();
 }
+// The sanitizers' own would not call the one above.
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  try {
+    return operator new(size);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
 [[gnu::noinline]] void operator delete(void* made) noexcept { release(made); }
 [[gnu::noinline]] void operator delete(void* made, std::size_t) noexcept { release(made); }
 

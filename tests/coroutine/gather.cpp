@@ -252,6 +252,77 @@ TYPED_TEST(GatherTest, ATaskThatIsCancelledWhileItIsServedLosesNothing) {
   trine::run(body());
 }
 
+// Also where it never had to wait, and now and then lets others run.
+TYPED_TEST(GatherTest, ATaskThatIsCancelledWhileItGivesWayLosesNothing) {
+  using B = TypeParam;
+  static constexpr int items = 1000;
+  trine::Queue<int, B> queue;
+  Lock<B> lock;
+  std::vector<int> got;
+  const auto take_all = [&]() -> Task<void, B> {
+    for (;;) got.push_back(co_await queue.get());
+  };
+  const auto lock_often = [&]() -> Task<void, B> {
+    for (int i = 0; i < items; ++i) {
+      co_await lock.lock();
+      lock.unlock();
+    }
+    co_await trine::Event<B>().wait();
+  };
+  const auto nothing = []() -> Task<void, B> { co_return; };
+  const auto body = [&]() -> Task<void, B> {
+    for (int i = 0; i < items; ++i) queue.try_put(i);
+    co_await trine::when_any(take_all(), nothing());
+    EXPECT_EQ(got.size() + queue.size(), static_cast<std::size_t>(items));
+    co_await trine::when_any(lock_often(), nothing());
+    EXPECT_FALSE(lock.locked());
+  };
+  trine::run(body());
+}
+
+// Each of them would otherwise be destroyed on top of the other's stack, and wait there for a task that is further down.
+TYPED_TEST(GatherTest, TasksThatJoinAGroupAreCancelledWhenTheyHaveJoined) {
+  using B = TypeParam;
+  Event<B> go;
+  bool ended = false;
+  bool after_inner = false;
+  bool after_outer = false;
+  const auto last = [&]() -> Task<void, B> {
+    co_await go.wait();
+    ended = true;
+  };
+  const auto inner = [&]() -> Task<void, B> {
+    trine::TaskGroup<B> group;
+    group.spawn(last);
+    co_await group.join();
+    after_inner = true;
+    co_await Event<B>().wait();
+  };
+  const auto timed = [&]() -> Task<void, B> { EXPECT_FALSE(co_await trine::with_timeout(inner(), 10ms)); };
+  const auto outer = [&]() -> Task<void, B> {
+    trine::TaskGroup<B> group;
+    group.spawn(timed);
+    EXPECT_FALSE(co_await group.join(1ms)) << "its own limit ends it";
+    co_await group.join();
+    after_outer = true;
+    co_await Event<B>().wait();
+  };
+  const auto opener = [&]() -> Task<void, B> {
+    co_await Scheduler::current()->sleep(50ms);
+    go.set();
+  };
+  const auto body = [&]() -> Task<void, B> {
+    trine::TaskGroup<B> group;
+    group.spawn(opener);
+    EXPECT_FALSE(co_await trine::with_timeout(outer(), 20ms));
+    EXPECT_TRUE(ended);
+    EXPECT_TRUE(after_inner);
+    EXPECT_TRUE(after_outer);
+    co_await group.join();
+  };
+  trine::run(body());
+}
+
 // What can't be begun is noticed before the others run: on several threads they could not be destroyed any more.
 TEST(GatherOnTwoThreads, BeginsNoneIfOneIsNoTask) {
   using B = trine::coroutines;

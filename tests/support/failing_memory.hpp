@@ -43,5 +43,13 @@ bool enough_for(std::size_t allocations, Function&& function) {
   if (void* const made = std::malloc(size)) return made;
   throw std::bad_alloc();
 }
+// The sanitizers' own would not call the one above.
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  try {
+    return operator new(size);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
 [[gnu::noinline]] void operator delete(void* made) noexcept { std::free(made); }
 [[gnu::noinline]] void operator delete(void* made, std::size_t) noexcept { std::free(made); }

@@ -43,6 +43,7 @@ struct coroutines : coroutine::CoroutineWords<coroutine::Words, coroutine::SoleF
 
   template <Operation O>
   static Result<typename O::Result> run(O operation, const Until& until) {
+    if constexpr (coroutine::gives_up_late<O>) return coroutine::await_prepared(std::move(operation), until);
     if (operation.attempt()) [[likely]]
       return Awaiting<typename O::Result>(std::in_place, operation);
     return coroutine::await_later(std::move(operation), until);

@@ -69,10 +69,16 @@ class [[nodiscard]] Awaiting {
     if constexpr (sizeof(P) <= sizeof(room_) && alignof(P) <= alignment) {
       ::new (static_cast<void*>(room_)) P(std::forward<A>(arguments)...);
     } else {
-      outside_ = new P(std::forward<A>(arguments)...);
+      outside_ = new (std::nothrow) P(std::forward<A>(arguments)...);
+      if (outside_ == nullptr) [[unlikely]]
+        P::refuse(arguments...);
       stage_ = Stage::outside;
     }
   }
+
+  /// Holds what waits, and is not done.
+  explicit Awaiting(std::unique_ptr<coroutine::Pending<R>> waits) noexcept
+      : outside_(waits.release()), stage_(Stage::outside) {}
   Awaiting(const Awaiting&) = delete;
   Awaiting& operator=(const Awaiting&) = delete;
 
@@ -144,11 +150,14 @@ class [[nodiscard]] Awaiting {
     }
   }
 
-  // It has waited for nothing many times: those who wait in the scheduler's line are to run as well.
+  // It has waited for nothing many times: those who wait in the scheduler's line are to run as well. What was taken is not lost
+  // for that: without memory it goes on at once, and where its task is cancelled meanwhile it goes on to its next wait.
   [[gnu::cold, gnu::noinline]] bool let_others_run(std::coroutine_handle<> coroutine, coroutine::Root* root) {
     Scheduler* const scheduler = coroutine::here().scheduler;
     if (scheduler == nullptr) return false;
-    done_.hop = new coroutine::Hop(*scheduler);
+    coroutine::Hop* const hop = new (std::nothrow) coroutine::Hop(*scheduler, coroutine::Hop::Shielded());
+    if (hop == nullptr) return false;
+    done_.hop = hop;
     stage_ = Stage::hopping;
     done_.hop->begin(coroutine, root);
     return true;
@@ -191,9 +200,19 @@ template <class O>
   return await_until(std::move(operation), until);
 }
 
+// For one that can't give up at once: what it needs is there before it begins.
+template <class O>
+[[gnu::noinline]] Awaiting<typename O::Result> await_prepared(O&& operation, const Until& until) {
+  using R = typename O::Result;
+  auto wait = std::make_unique<One<O>>(std::move(operation), until);
+  if (wait->begin()) return Awaiting<R>(std::in_place, wait->operation());
+  return Awaiting<R>(std::unique_ptr<Pending<R>>(std::move(wait)));
+}
+
 /// Tries the operation; returns its result, or what waits for it.
 template <class O>
 Awaiting<typename O::Result> await(O operation, const Until& until) {
+  if constexpr (gives_up_late<O>) return await_prepared(std::move(operation), until);
   if (operation.attempt()) [[likely]]
     return Awaiting<typename O::Result>(std::in_place, operation);
   return await_later(std::move(operation), until);

@@ -96,9 +96,8 @@ class Spawned : public Root, public Ready {
   static void operator delete(void* spawned, std::size_t size) noexcept { Frames::give_back(spawned, size); }
   // What a function has captured may ask for more than the memory of frames has.
   static void* operator new(std::size_t size, std::align_val_t alignment) { return ::operator new(size, alignment); }
-  static void operator delete(void* spawned, std::size_t size, std::align_val_t alignment) noexcept {
-    ::operator delete(spawned, size, alignment);
-  }
+  // Without the size: so it is also called where the constructor throws.
+  static void operator delete(void* spawned, std::align_val_t alignment) noexcept { ::operator delete(spawned, alignment); }
 
   Spawned* after = nullptr;
   Spawned* before = nullptr;

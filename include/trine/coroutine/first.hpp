@@ -4,6 +4,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <exception>
+#include <new>
 #include <tuple>
 #include <utility>
 
@@ -22,13 +23,24 @@ class First final : public Several<Table, Pending<S>, sizeof...(O)> {
   First(std::tuple<O...>&& operations, const Until& until) : operations_(std::move(operations)) {
     this->becomes(this->tidies);
     if constexpr ((shielded<O> && ...)) this->becomes(this->not_cancelled);
-    this->set_limit(until);
+    try {
+      this->set_limit(until);
+    } catch (...) {
+      give_all_up();
+      throw;
+    }
   }
   ~First() override {
     this->abandon();
     if (this->over_ && !this->taken_ && !this->failure_) {
       visit(operations_, this->first_, [](auto& operation) { forgo_result(operation); });
     }
+  }
+
+  /// Where there is no memory for one of these: operations that were tried leave.
+  [[noreturn, gnu::cold, gnu::noinline]] static void refuse(std::tuple<O...>& operations, const Until& /*until*/) {
+    give_up_but(operations, count);
+    throw std::bad_alloc();
   }
 
   bool suspend(std::coroutine_handle<> coroutine) override { return this->start(coroutine, here().root, nullptr); }

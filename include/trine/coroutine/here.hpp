@@ -132,13 +132,18 @@ class Numbers {
   static std::uint32_t take() {
     const Hold hold;
     auto& spare = numbers().spare;
-    if (spare.empty()) return ++numbers().last;
+    if (spare.empty()) {
+      // There is room for all of them: giving one back can't fail.
+      const std::size_t made = numbers().last;
+      if (spare.capacity() <= made) spare.reserve(2 * made + 16);
+      return ++numbers().last;
+    }
     const std::uint32_t number = spare.back();
     spare.pop_back();
     return number;
   }
 
-  static void give_back(std::uint32_t number) {
+  static void give_back(std::uint32_t number) noexcept {
     const Hold hold;
     numbers().spare.push_back(number);
   }

@@ -28,6 +28,9 @@ class Hop : private Ready {
   using GoesOnInItsTask = void;
 
   explicit Hop(Scheduler& to) noexcept : Ready(resume), to_(to) {}
+  /// One that the cancelling of the task does not end: what its coroutine has is to get to it.
+  struct Shielded {};
+  Hop(Scheduler& to, Shielded) noexcept : Ready(go_on), to_(to) {}
   Hop(const Hop&) = delete;
   Hop& operator=(const Hop&) = delete;
   ~Hop() {
@@ -49,14 +52,16 @@ class Hop : private Ready {
  private:
   static void resume(Ready& item) {
     Hop& self = static_cast<Hop&>(item);
-    const std::coroutine_handle<> coroutine = std::exchange(self.coroutine_, {});
-    Here& at = here();
-    at.root = self.root_;
-    if (at.root != nullptr && at.root->cancel().stop_requested()) {
-      at.root->cancelled();
-    } else {
-      drive(coroutine);
-    }
+    if (self.root_ == nullptr || !self.root_->cancel().stop_requested()) return go_on(item);
+    self.coroutine_ = {};
+    here().root = self.root_;
+    self.root_->cancelled();
+  }
+
+  static void go_on(Ready& item) {
+    Hop& self = static_cast<Hop&>(item);
+    here().root = self.root_;
+    drive(std::exchange(self.coroutine_, {}));
   }
 
   Scheduler& to_;

@@ -81,16 +81,17 @@ inline Waiting::Waiting() noexcept : Ready(go_on) {}
   limit_->arm(scheduler(), cancellable ? root_->cancel() : std::stop_token());
 }
 
-// Before it is in the table. Without memory for what may end it early, or a thread to keep the time, it does not begin.
+// Before it is in the table. Without memory for what may end it early, or a thread to keep the time, it does not begin; one that
+// can't leave at once goes on without.
 template <class W>
 [[gnu::noinline, gnu::cold]] void Waiting::arm_or_give_up(W& self) {
   Waiting& wait = self;
   try {
     wait.arm();
   } catch (...) {
-    wait.limit_.reset();
+    wait.disarm();
+    if (!self.refuse_to_begin()) return;
     wait.is_no_more(suspended);
-    self.give_all_up();
     throw;
   }
 }

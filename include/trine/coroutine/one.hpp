@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <thread>
 #include <tuple>
@@ -64,6 +65,12 @@ inline constexpr bool only_looks = requires {
   requires O::only_looks;
 };
 
+/// Whether give_up() may be false though nothing is done, because something is to be taken again first.
+template <class O>
+inline constexpr bool gives_up_late = requires {
+  requires O::gives_up_late;
+};
+
 /// Whether what an operation takes belongs to the task that made it.
 template <class O>
 inline constexpr bool owned_by_task = requires {
@@ -103,7 +110,12 @@ class One final : public Pending<typename O::Result> {
   }
   One(O&& operation, const Until& until) : One(std::move(operation)) {
     this->awake();  // if there is no memory for the limit it has not begun
-    this->set_limit(until);
+    try {
+      this->set_limit(until);
+    } catch (...) {
+      give_all_up();
+      throw;
+    }
     this->becomes(Waiting::suspended);
   }
   ~One() override {
@@ -120,6 +132,22 @@ class One final : public Pending<typename O::Result> {
     }
     return this->start(coroutine, nullptr, resumer);
   }
+
+  /// Where there is no memory for one of these: an operation that was tried leaves.
+  template <class... Limit>
+  [[noreturn, gnu::cold, gnu::noinline]] static void refuse(O& operation, const Limit&... /*limit*/) {
+    operation.give_up();
+    throw std::bad_alloc();
+  }
+
+  /// The first attempt, where none was made before. Where it is done, or throws, nobody awaits this.
+  bool begin() {
+    this->awake();
+    if (operation_.attempt()) return true;
+    this->becomes(Waiting::suspended);
+    return false;
+  }
+  O& operation() noexcept { return operation_; }
 
   R take() override {
     this->awake();
@@ -221,6 +249,21 @@ class One final : public Pending<typename O::Result> {
     }
     taken_ = true;
     pass_on();
+  }
+
+  bool refuse_to_begin() noexcept override {
+    bool gone = true;
+    try {
+      gone = operation_.give_up();
+    } catch (...) {
+    }
+    if (!gone) {
+      failure_ = std::current_exception();
+      return false;
+    }
+    taken_ = true;
+    pass_on();
+    return true;
   }
 
   // The wake that came to this one, if any did, was somebody's.

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <exception>
 #include <memory>
+#include <new>
 #include <optional>
 #include <stdexcept>
 #include <type_traits>
@@ -275,6 +276,7 @@ template <class R, class B>
 class Inside final : public Pending<R> {
  public:
   explicit Inside(Task<R, B> task) : running_(std::move(task).operator co_await()) {}
+  [[noreturn]] static void refuse(const Task<R, B>& /*task*/) { throw std::bad_alloc(); }
 
   bool suspend(std::coroutine_handle<> coroutine) override { return running_.suspend(coroutine, nullptr, true); }
   bool suspend_for(Resumer* resumer, std::coroutine_handle<> coroutine) override {

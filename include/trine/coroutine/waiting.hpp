@@ -108,6 +108,11 @@ class Waiting : public Remembering, private Ready {
   virtual bool seize() noexcept = 0;
   /// Gives everything up: the coroutine is destroyed while it waits.
   virtual void give_all_up() noexcept = 0;
+  /// In a handler: what it would need is not there, and it gives up. false: it can't yet, and fails with that when it can.
+  virtual bool refuse_to_begin() noexcept {
+    give_all_up();
+    return true;
+  }
 
   void deliver() noexcept final;
   void deliver_without_scheduler() noexcept;

@@ -167,6 +167,7 @@ class Watched {
   using Backend = B;
   using Result = typename O::Result;
   static constexpr bool selectable = O::selectable;
+  static constexpr bool gives_up_late = coroutine::gives_up_late<O>;
 
   Watched(Scheduler& scheduler, O operation) : scheduler_(&scheduler), operation_(std::move(operation)) {}
   Watched(Watched&& other) noexcept(std::is_nothrow_move_constructible_v<O>)

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <tuple>
@@ -54,8 +55,9 @@ requires Suspending<B> &&(sizeof...(T) > 0) Task<Selected<coroutine::ValueOf<T>.
   auto operations =
       std::apply([](auto&... child) { return std::tuple{coroutine::EndedForSure<B>{child->end_op()}...}; }, children);
   auto all = coroutine::end_all<B>(family, ends);
+  auto any = coroutines::run_first<coroutine::Which>(std::move(operations), Until::forever());
   std::apply([&scheduler](auto&... child) { (child->start(scheduler), ...); }, children);
-  const coroutine::Which first = co_await coroutines::run_first<coroutine::Which>(std::move(operations), Until::forever());
+  const coroutine::Which first = co_await any;
   const bool completed = ends[first.index].completed();
   co_await std::move(all);
   if (!completed) co_await coroutine::end_here<B>();
@@ -81,11 +83,18 @@ requires Suspending<B> Task<TimedResult<T>, B> with_timeout(Task<T, B> task, Unt
   coroutine::Family family;
   const auto child = coroutine::make_child(std::move(task), family);
   child->start(scheduler);
-  const bool ended = co_await coroutine::await(coroutine::EndedForSure<B>{child->end_op()}, until);
+  bool ended = false;
+  std::exception_ptr no_memory;  // for the limit: the child runs already
+  try {
+    ended = co_await coroutine::await(coroutine::EndedForSure<B>{child->end_op()}, until);
+  } catch (...) {
+    no_memory = std::current_exception();
+  }
   if (!ended) {
     family.end();
     co_await coroutine::await(coroutine::EndedForSure<B>{child->end_op()}, Until::forever());
   }
+  if (no_memory) std::rethrow_exception(std::move(no_memory));
   if (!child->completed()) {
     if (ended) co_await coroutine::end_here<B>();
     co_return TimedResult<T>();
