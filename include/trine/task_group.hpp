@@ -46,6 +46,10 @@ struct WorkplaceOf<B> {
 /// On coroutines the functions run on the scheduler of whoever spawns, or on the one that the group was made with, which
 /// somebody must run: `TaskGroup<coroutines> group(scheduler)`. Then threads that run no scheduler may spawn too. Let such a group
 /// be destroyed when its functions have ended or after the scheduler: it waits for them, and once that is stopped nobody runs them.
+/// A task that is cancelled (by with_timeout() and so on) while it joins goes on until the functions have ended, or its own limit
+/// comes, and ends at its next wait: the functions are not cancelled with it. Cancelled at another wait it is destroyed, and the
+/// group with it, whose destructor waits for the functions on that thread, which runs others on top of it meanwhile: so join a
+/// group before waiting for anything else.
 /// Visibility: what was done before spawn() is visible to the function, what the function did to who joins.
 template <class B>
 class TaskGroup {

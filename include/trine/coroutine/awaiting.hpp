@@ -48,6 +48,9 @@ namespace trine {
 /// goes on outside of it. To a RecursiveLock it is whoever runs it, the task that called it or else the thread; so it can't wait
 /// for one within a task (std::logic_error), and is not to hold one over a co_await.
 ///
+/// One that was not on a Scheduler when it began to wait may be destroyed while it waits only where nobody can be about to resume
+/// it: not while a limit of its own may come, nor while another thread may wake it. (One that on() resumes may be.)
+///
 /// One that is not awaited ends the program: a lock that is not awaited is not locked, and std::scoped_lock would not tell.
 template <class R>
 class [[nodiscard]] Awaiting {

@@ -16,8 +16,9 @@ namespace trine {
 /// The executor is called, with the coroutine to resume, by the thread that made the wait end, after that thread's own work;
 /// it must not resume the coroutine in the call. It is copied before it is called. If the wait is over at once the coroutine
 /// goes on without it. The coroutine may be destroyed while it waits, by any thread, if what the executor has of it is not
-/// resumed then. Coroutines that name no executor, and were not on a Scheduler when they began to wait, are resumed by
-/// the thread that woke them, one after the other, before its call of set(), unlock() and so on returns.
+/// resumed then; with a limit, not while that may come. Coroutines that name no executor, and were not on a Scheduler when they
+/// began to wait, are resumed by the thread that woke them, one after the other, before its call of set(), unlock() and so on
+/// returns.
 template <class F, class R>
 requires std::copy_constructible<F> && std::invocable<F&, std::coroutine_handle<>>
 class [[nodiscard]] On final : private coroutine::Resumer {

@@ -130,7 +130,10 @@ class Bridge final : public Root {
 }  // namespace coroutine
 
 /// A Task on coroutines: begun by awaiting it, by run(), TaskGroup::spawn() or Scheduler::spawn(). Awaiting costs no stack,
-/// however many are awaited one after the other or one within the other, in any build.
+/// however many are awaited one after the other or one within the other, in any build; destroying such a chain where it waits does
+/// take some for each. A Task may await Tasks, what trine's waiting members return, and coroutines of others that such a wait
+/// resumes. What would resume it otherwise, by handle.resume() on a thread of its own or within another task, must not be awaited
+/// in a Task, which then goes on as nobody or as that other task: let it set an Event for which the Task waits.
 template <class T, class B>
 requires Suspending<B>
 class [[nodiscard]] Task<T, B> {
