@@ -82,7 +82,7 @@ TEST(ModelOwnedGate, AnotherComesWithoutFences) {
   without_fences([] { prove_two(another_comes<mutated>); });
 }
 TEST(ModelOwnedGate, AnotherComesTwiceWithoutFences) {
-  without_fences([] { prove_two(another_comes_twice<mutated>); });
+  without_fences([] { prove(2, 2, another_comes_twice<mutated>, 0); });
 }
 
 constexpr std::string_view here = "/owned_gate.hpp";
