@@ -71,10 +71,7 @@ struct FollyQueue {
 
     void put(const T& item) { queue.blockingWrite(item); }
     T get() {
-      T item;
-      to_be_filled(item);
-      queue.blockingRead(item);
-      return item;
+      return filled<T>([this](T& item) { queue.blockingRead(item); });
     }
 
     folly::MPMCQueue<T> queue;
@@ -87,16 +84,10 @@ struct FollySegmentsOf : Queue {
 
   void put(const T& item) { Queue::enqueue(item); }
   T get() {
-    T item;
-    to_be_filled(item);
-    Queue::dequeue(item);
-    return item;
+    return filled<T>([this](T& item) { Queue::dequeue(item); });
   }
   std::optional<T> try_get() {
-    T item;
-    to_be_filled(item);
-    if (!Queue::try_dequeue(item)) return std::nullopt;
-    return item;
+    return filled_if<T>([this](T& item) { return Queue::try_dequeue(item); });
   }
 };
 

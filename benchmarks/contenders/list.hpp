@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 
 #include <trine/backend/threads.hpp>
 
@@ -45,6 +46,24 @@ inline constexpr const char* name_of<trine::portable_threads> = "trine_portable"
 template <class T>
 void to_be_filled(T& item) {
   asm volatile("" : "=m"(item));
+}
+
+/// An item as `fill` leaves it, for queues that read into an item of the caller's.
+template <class T, class Fill>
+T filled(Fill fill) {
+  T item;
+  to_be_filled(item);
+  fill(item);
+  return item;
+}
+
+/// The same, if `fill` says that there was one.
+template <class T, class Fill>
+std::optional<T> filled_if(Fill fill) {
+  T item;
+  to_be_filled(item);
+  if (!fill(item)) return std::nullopt;
+  return item;
 }
 
 }  // namespace bench

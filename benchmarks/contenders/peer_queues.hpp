@@ -38,16 +38,10 @@ struct MoodycamelQueue {
 
     void put(const T& item) { queue.enqueue(item); }
     T get() {
-      T item;
-      to_be_filled(item);
-      queue.wait_dequeue(item);
-      return item;
+      return filled<T>([this](T& item) { queue.wait_dequeue(item); });
     }
     std::optional<T> try_get() {
-      T item;
-      to_be_filled(item);
-      if (!queue.try_dequeue(item)) return std::nullopt;
-      return item;
+      return filled_if<T>([this](T& item) { return queue.try_dequeue(item); });
     }
 
     moodycamel::BlockingConcurrentQueue<T> queue;
@@ -69,10 +63,7 @@ struct MoodycamelCircularBuffer {
 
     void put(const T& item) { queue.wait_enqueue(item); }
     T get() {
-      T item;
-      to_be_filled(item);
-      queue.wait_dequeue(item);
-      return item;
+      return filled<T>([this](T& item) { queue.wait_dequeue(item); });
     }
 
     moodycamel::BlockingReaderWriterCircularBuffer<T> queue;
@@ -95,16 +86,10 @@ struct TbbQueue {
 
     void put(const T& item) { queue.push(item); }
     T get() {
-      T item;
-      to_be_filled(item);
-      queue.pop(item);
-      return item;
+      return filled<T>([this](T& item) { queue.pop(item); });
     }
     std::optional<T> try_get() {
-      T item;
-      to_be_filled(item);
-      if (!queue.try_pop(item)) return std::nullopt;
-      return item;
+      return filled_if<T>([this](T& item) { return queue.try_pop(item); });
     }
 
     tbb::concurrent_bounded_queue<T> queue;

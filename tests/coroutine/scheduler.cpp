@@ -54,6 +54,24 @@ Task<void, B> wait_an_hour_and_append(Event<B>& go, std::vector<int>& to, int n)
   if (woken) to.push_back(n);
 }
 
+/// A scheduler that another thread runs as long as this is there.
+class RunElsewhere {
+ public:
+  explicit RunElsewhere(Scheduler& scheduler) {
+    scheduler.spawn(stay(over_));
+    thread_ = std::jthread([&scheduler] { scheduler.run(); });
+  }
+  RunElsewhere(const RunElsewhere&) = delete;
+  RunElsewhere& operator=(const RunElsewhere&) = delete;
+  ~RunElsewhere() { over_.set(); }
+
+ private:
+  static Task<void, B> stay(Event<B>& over) { co_await over.wait(); }
+
+  Event<B> over_;
+  std::jthread thread_;
+};
+
 TEST(Scheduler, StaysWhereItIs) {
   static_assert(!std::is_copy_constructible_v<Scheduler> && !std::is_move_constructible_v<Scheduler>);
   static_assert(!std::is_copy_assignable_v<Scheduler> && !std::is_move_assignable_v<Scheduler>);
@@ -203,17 +221,13 @@ TEST(Scheduler, HopsToAnother) {
   Scheduler first;
   Scheduler second;
   std::atomic<bool> there{false};
-  Event<B> stay;
-  const auto keeper = [&]() -> Task<void, B> { co_await stay.wait(); };
-  second.spawn(keeper());
-  std::jthread other([&] { second.run(); });
+  const RunElsewhere running(second);
   const auto body = [&]() -> Task<void, B> {
     const auto home = std::this_thread::get_id();
     co_await second.hop();
     there = std::this_thread::get_id() != home && Scheduler::current() == &second;
     co_await first.hop();
     EXPECT_EQ(std::this_thread::get_id(), home);
-    stay.set();
   };
   first.run(body());
   EXPECT_TRUE(there);
@@ -224,10 +238,7 @@ TEST(Scheduler, TasksMayEndOnAnother) {
   static constexpr int rounds = 300;
   Scheduler first;
   Scheduler second;
-  Event<B> over;
-  const auto keeper = [&]() -> Task<void, B> { co_await over.wait(); };
-  second.spawn(keeper());
-  std::jthread other([&] { second.run(); });
+  const RunElsewhere running(second);
   std::atomic<int> ended{0};
   const auto leaves = [&]() -> Task<void, B> {
     co_await second.hop();
@@ -244,7 +255,6 @@ TEST(Scheduler, TasksMayEndOnAnother) {
     first.run();
     ASSERT_EQ(ended, round + round / 2 + round / 3);
   }
-  over.set();
 }
 
 // Who ends a task elsewhere touches its scheduler for the last time before that can be destroyed.
@@ -321,20 +331,16 @@ TEST(Scheduler, ThoseWhoSpawnWakeAThreadThatCameLater) {
   for (int round = 0; round < 50; ++round) {
     Scheduler scheduler;
     std::atomic<int> ran{0};
-    Event<B> over;
     const auto count = [&]() -> Task<void, B> {
       ++ran;
       co_return;
     };
-    const auto keeper = [&]() -> Task<void, B> { co_await over.wait(); };
-    scheduler.spawn(keeper());
-    std::jthread running([&] { scheduler.run(); });
+    const RunElsewhere running(scheduler);
     for (int i = 1; i <= 5; ++i) {
       for (int looks = 0; looks < 50 * (round % 10); ++looks) std::this_thread::yield();  // it may sleep, or not
       scheduler.spawn(count());
       EXPECT_TRUE(trine_test::eventually([&] { return ran == i; })) << "nobody woke the scheduler";
     }
-    over.set();
   }
 }
 
@@ -436,10 +442,7 @@ TEST(Scheduler, ItsThreadsRunCoroutinesAtTheSameTime) {
 TEST(GroupOnAScheduler, AnyThreadSpawnsAndTheTasksRunThere) {
   for (const unsigned threads : {1U, 3U}) {
     Scheduler scheduler(threads);
-    Event<B> over;
-    const auto keeper = [&]() -> Task<void, B> { co_await over.wait(); };
-    scheduler.spawn(keeper());
-    std::jthread running([&] { scheduler.run(); });
+    const RunElsewhere running(scheduler);
     std::atomic<int> there{0};
     {
       trine::TaskGroup<B> group(scheduler);
@@ -461,7 +464,6 @@ TEST(GroupOnAScheduler, AnyThreadSpawnsAndTheTasksRunThere) {
       group.spawn(std::ref(member), 5);
     }
     EXPECT_EQ(there, 61) << "the group waits for those that run when it goes";
-    over.set();
   }
 }
 
@@ -489,10 +491,7 @@ TEST(GroupOnAScheduler, TheFirstFailureStopsTheSiblings) {
 TEST(GroupOnAScheduler, MayGoAsSoonAsAnotherHasJoined) {
   for (const unsigned threads : {1U, 3U}) {
     Scheduler scheduler(threads);
-    Event<B> over;
-    const auto keeper = [&]() -> Task<void, B> { co_await over.wait(); };
-    scheduler.spawn(keeper());
-    std::jthread running([&] { scheduler.run(); });
+    const RunElsewhere running(scheduler);
     const auto member = [&](int n) -> Task<void, B> {
       if (n % 2 == 0) co_await scheduler.hop();
     };
@@ -506,7 +505,6 @@ TEST(GroupOnAScheduler, MayGoAsSoonAsAnotherHasJoined) {
       }
     };
     trine::run(body());
-    over.set();
   }
 }
 

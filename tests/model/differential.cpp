@@ -25,7 +25,10 @@ using trine::model;
 
 constexpr std::size_t variables = 2;
 
-enum class Kind : std::uint8_t { load, store, add, exchange, compare_exchange, fence, sleep, wake, plain };
+enum class Kind : std::uint8_t { load, store, add, exchange, compare_exchange, fence, sleep, wake, plain, yield };
+
+/// What there is beside atomics and fences.
+enum class With : std::uint8_t { nothing, sleeps, yields };
 
 struct Operation {
   Kind kind;
@@ -39,7 +42,7 @@ std::memory_order any_of(std::mt19937& engine, std::initializer_list<std::memory
   return *(orders.begin() + engine() % orders.size());
 }
 
-Operation make_operation(std::mt19937& engine, bool sleeps) {
+Operation make_operation(std::mt19937& engine, With with) {
   using enum Kind;
   constexpr auto relaxed = std::memory_order_relaxed;
   constexpr auto acquire = std::memory_order_acquire;
@@ -47,8 +50,9 @@ Operation make_operation(std::mt19937& engine, bool sleeps) {
   constexpr auto both = std::memory_order_acq_rel;
   constexpr auto sequential = std::memory_order_seq_cst;
   const Kind kinds[] = {load, load, load, store, store, store, add, exchange, compare_exchange, fence, plain, sleep, wake};
-  Operation result{kinds[engine() % (sleeps ? 13 : 11)], engine() % variables, 1 + static_cast<std::uint32_t>(engine() % 2),
-                   relaxed};
+  const Kind yielding[] = {load, load, store, add, yield, yield, yield};
+  const Kind kind = with == With::yields ? yielding[engine() % 7] : kinds[engine() % (with == With::sleeps ? 13 : 11)];
+  Operation result{kind, engine() % variables, 1 + static_cast<std::uint32_t>(engine() % 2), relaxed};
   switch (result.kind) {
     case load:
       result.order = any_of(engine, {relaxed, acquire, sequential});
@@ -65,13 +69,13 @@ Operation make_operation(std::mt19937& engine, bool sleeps) {
   return result;
 }
 
-Program make_program(unsigned seed, bool sleeps) {
+Program make_program(unsigned seed, With with) {
   std::mt19937 engine(seed);
   Program result(2 + engine() % 2);
   const std::size_t most = result.size() == 2 ? 4 : 2;
   for (auto& thread : result) {
     thread.resize(std::min<std::size_t>(most, 2 + engine() % 3));
-    for (Operation& operation : thread) operation = make_operation(engine, sleeps);
+    for (Operation& operation : thread) operation = make_operation(engine, with);
   }
   return result;
 }
@@ -111,6 +115,9 @@ std::uint32_t run(const Operation& operation, Shared& shared) {
     }
     case Kind::wake:
       model::wake(word, 1);
+      return 0;
+    case Kind::yield:
+      model::yield();
       return 0;
     default:
       return 0;
@@ -165,7 +172,7 @@ std::string text(const Program& program) {
   std::string result;
   for (const auto& thread : program) {
     for (const Operation& each : thread) {
-      static constexpr const char* names[] = {"load", "store", "add", "exchange", "cas", "fence", "sleep", "wake", "plain"};
+      static constexpr const char* names[] = {"load", "store", "add", "exchange", "cas", "fence", "sleep", "wake", "plain", "yield"};
       result += std::string(names[static_cast<int>(each.kind)]) + "(" + std::to_string(each.variable) + "," +
                 std::to_string(each.value) + "," + std::to_string(static_cast<int>(each.order)) + ") ";
     }
@@ -174,9 +181,9 @@ std::string text(const Program& program) {
   return result;
 }
 
-void compare(unsigned first, unsigned count, bool sleeps) {
+void compare(unsigned first, unsigned count, With with) {
   for (unsigned seed = first; seed < first + count; ++seed) {
-    const Program program = make_program(seed, sleeps);
+    const Program program = make_program(seed, with);
     model::Options plain;
     plain.merge_states = false;
     plain.reduce = false;
@@ -205,7 +212,8 @@ unsigned programs() {
   return given != nullptr ? static_cast<unsigned>(std::atoi(given)) : 40;
 }
 
-TEST(Differential, atomics) { compare(1, programs(), false); }
-TEST(Differential, sleeping_and_waking) { compare(100'000, programs(), true); }
+TEST(Differential, atomics) { compare(1, programs(), With::nothing); }
+TEST(Differential, sleeping_and_waking) { compare(100'000, programs(), With::sleeps); }
+TEST(Differential, yielding) { compare(200'000, programs(), With::yields); }
 
 }  // namespace

@@ -236,6 +236,42 @@ TEST(Explorer, random_walks) {
   EXPECT_EQ(sound.executions(), 10'000U);
 }
 
+// ---- yields ----
+
+// Each waits for the other's word, and may see it late.
+TEST(Explorer, two_that_yield_to_each_other_come_to_an_end) {
+  const auto report = model::check({}, [] {
+    Atomic mine{0};
+    Atomic others{0};
+    model::thread other([&] {
+      others.store(1, relaxed);
+      while (mine.load(relaxed) == 0) model::yield();
+    });
+    mine.store(1, relaxed);
+    while (others.load(relaxed) == 0) model::yield();
+    other.join();
+  });
+  EXPECT_TRUE(report.complete()) << report.finding() << report.trace();
+}
+
+// A number goes to and fro: each change comes while the other yields.
+TEST(Explorer, two_that_take_turns_and_yield_come_to_an_end) {
+  const auto report = model::check({}, [] {
+    Atomic turn{0};
+    const auto take = [&turn](int first) {
+      for (int mine = first; mine < 4; mine += 2) {
+        while (turn.load(relaxed) != mine) model::yield();
+        turn.store(mine + 1, relaxed);
+      }
+    };
+    model::thread other([&] { take(1); });
+    take(0);
+    other.join();
+    model::check_that(turn.load(relaxed) == 4);
+  });
+  EXPECT_TRUE(report.complete()) << report.finding() << report.trace();
+}
+
 // ---- exceptions and threads ----
 
 TEST(Explorer, a_thread_waits_while_it_handles_an_exception) {

@@ -12,18 +12,21 @@
 
 namespace checking {
 
-/// What an execution has of its own, for words that sleep by Os.
+/// What an execution has of its own.
+template <class P>
+struct SoleWorld {
+  SoleWorld() { current = this; }
+  trine::coroutine::Sole<P> sole;
+  std::array<bool, 8> mine{};  // of each thread
+  static inline SoleWorld* current = nullptr;
+};
+
+/// For words that sleep by Os.
 template <class Os_>
 struct Modelled {
   using Os = Os_;
   using Sole = trine::coroutine::Sole<Modelled>;
-
-  struct World {
-    World() { current = this; }
-    Sole sole;
-    std::array<bool, 8> mine{};  // of each thread
-    static inline World* current = nullptr;
-  };
+  using World = SoleWorld<Modelled>;
 
   static Sole& sole() { return World::current->sole; }
   static bool& mine() { return World::current->mine.at(model::self()); }
@@ -36,12 +39,7 @@ template <class Os_>
 struct Numbered {
   using Os = Os_;
   using Sole = trine::coroutine::Sole<Numbered>;
-
-  struct World {
-    World() { current = this; }
-    Sole sole;
-    static inline World* current = nullptr;
-  };
+  using World = SoleWorld<Numbered>;
 
   static Sole& sole() { return World::current->sole; }
   static std::uintptr_t number() { return 16 + 2 * model::self(); }
