@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <limits>
 #include <new>
+#include <stdexcept>
 #include <utility>
 
 #include <trine/trine.hpp>
@@ -178,6 +179,36 @@ TEST(WithoutMemory, ChildrenAreNotDestroyedWhileTheyRun) {
   EXPECT_GE(children_without_memory(any), 1);
   EXPECT_GE(children_without_memory(all), 1);
   EXPECT_GE(children_without_memory(in_time), 1);
+}
+
+/// A function that asks for more alignment than new gives, and can't be moved more often than `left` says.
+struct alignas(256) Stubborn {
+  explicit Stubborn(int left) noexcept : moves_left(left) {}
+  Stubborn(Stubborn&& other) : moves_left(other.moves_left - 1) {
+    if (moves_left < 0) throw std::runtime_error("it does not move");
+  }
+  void operator()() const noexcept {}
+  int moves_left;
+};
+
+// The leak checker looks whether the memory of one that was not begun is given back.
+TEST(WithoutMemory, AFunctionThatCanNotBeMovedIsNotBegun) {
+  const auto body = []() -> Task<void, B> {
+    trine::TaskGroup<B> group;
+    int refused = 0;
+    for (int moves = 0;; ++moves) {
+      try {
+        group.spawn(Stubborn(moves));
+        break;
+      } catch (const std::runtime_error&) {
+        ++refused;
+        EXPECT_EQ(group.running(), 0U);
+      }
+    }
+    EXPECT_GE(refused, 2);
+    co_await group.join();
+  };
+  trine::run(body());
 }
 
 // Numbers are given back where nothing may throw.
