@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include <trine/coroutine/scheduler.hpp>
-#include <trine/os/begin_anew.hpp>
 
 namespace trine {
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <trine/coroutine/scheduling.hpp>
+#include <trine/os/begin_anew.hpp>
 
 namespace trine {
 
