@@ -410,6 +410,32 @@ TEST(AwaitedByATask, LetsItGoOnAsTheTaskThatItIs) {
 
 // Frames that are destroyed where they wait: nobody stands in a list any more, and a wake goes to the next.
 
+/// An awaiter around another, which throws where that would suspend.
+struct Refusing {
+  trine::Awaiting<bool>& inner;
+  bool await_ready() { return inner.await_ready(); }
+  template <class P>
+  bool await_suspend(std::coroutine_handle<P> /*coroutine*/) {
+    throw std::runtime_error("not now");
+  }
+  bool await_resume() { return inner.await_resume(); }
+};
+
+TEST(Destroyed, OneWhoseWaitWasRefusedByAnAwaiterAroundIt) {
+  trine::Event<B> event;
+  bool refused = false;
+  const auto body = [&]() -> trine::Task<void, B> {
+    try {
+      auto wait = event.wait();
+      co_await Refusing{wait};
+    } catch (const std::runtime_error&) {
+      refused = true;
+    }
+  };
+  trine::run(body());
+  EXPECT_TRUE(refused);
+}
+
 TEST(Destroyed, OneThatWaitsIsTakenOffTheList) {
   Event<B> event;
   int passed = 0;

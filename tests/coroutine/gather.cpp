@@ -345,4 +345,44 @@ TEST(GatherOnTwoThreads, BeginsNoneIfOneIsNoTask) {
   EXPECT_EQ(begun, 0);
 }
 
+/// Takes a lock that knows its owner as it is destroyed.
+class LocksAtItsEnd {
+ public:
+  explicit LocksAtItsEnd(trine::RecursiveLock<trine::coroutines>& lock) noexcept : lock_(&lock) {}
+  LocksAtItsEnd(LocksAtItsEnd&& other) noexcept : lock_(std::exchange(other.lock_, nullptr)) {}
+  ~LocksAtItsEnd() {
+    if (lock_ != nullptr && lock_->try_lock()) lock_->unlock();
+  }
+
+ private:
+  trine::RecursiveLock<trine::coroutines>* lock_;
+};
+
+// What is destroyed then is nobody's: not that of the task that ran before, and has ended.
+TEST(GatherOfOneThatHasNotBegun, DestroysItOutsideOfEveryTask) {
+  using C = trine::coroutines;
+  trine::RecursiveLock<C> lock;
+  Event<C> go;
+  bool caught = false;
+  const auto waiter = [&]() -> Task<void, C> { co_await go.wait(); };
+  const auto fails = []() -> Task<int, C> {
+    throw std::runtime_error("a child");
+    co_return 1;
+  };
+  const auto other = [](LocksAtItsEnd) -> Task<int, C> { co_return 2; };
+  const auto parent = [&]() -> Task<void, C> {
+    go.set();
+    try {
+      co_await trine::gather(fails(), other(LocksAtItsEnd(lock)));
+    } catch (const std::runtime_error&) {
+      caught = true;
+    }
+  };
+  Scheduler scheduler;
+  scheduler.spawn(waiter());
+  scheduler.spawn(parent());
+  scheduler.run();
+  EXPECT_TRUE(caught);
+}
+
 }  // namespace

@@ -211,6 +211,24 @@ TEST(WithoutMemory, AFunctionThatCanNotBeMovedIsNotBegun) {
   trine::run(body());
 }
 
+TEST(WithoutMemory, ATaskMayOwnSomethingForTheFirstTime) {
+  trine::RecursiveLock<B> lock;
+  static constexpr int tasks = 100;
+  int locked = 0;
+  const auto owner = [&]() -> Task<void, B> {
+    allocations_left = locked == 0 ? as_many_as_it_likes : 0;
+    co_await lock.lock();
+    allocations_left = as_many_as_it_likes;
+    ++locked;
+    lock.unlock();
+    co_await Scheduler::current()->hop();  // it keeps its number meanwhile
+  };
+  Scheduler scheduler;
+  for (int i = 0; i < tasks; ++i) scheduler.spawn(owner());
+  scheduler.run();
+  EXPECT_EQ(locked, tasks);
+}
+
 // Numbers are given back where nothing may throw.
 TEST(WithoutMemory, ATaskThatOwnedSomethingEnds) {
   trine::RecursiveLock<B> lock;

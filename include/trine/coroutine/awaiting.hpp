@@ -46,7 +46,9 @@ namespace trine {
 ///
 /// A coroutine that is not a Task is nobody's: where a task calls one it is not cancelled with that task, may outlive it, and
 /// goes on outside of it. To a RecursiveLock it is whoever runs it, the task that called it or else the thread; so it can't wait
-/// for one within a task (std::logic_error), and is not to hold one over a co_await.
+/// for one within a task (std::logic_error), and is not to hold one over a co_await. An awaiter of yours around this one must hand
+/// on the handle with its type (`template <class P> await_suspend(std::coroutine_handle<P>)`): with a std::coroutine_handle<> a Task
+/// counts as such a coroutine too.
 ///
 /// One that was not on a Scheduler when it began to wait may be destroyed while it waits only where nobody can be about to resume
 /// it: not while a limit of its own may come, nor while another thread may wake it. (One that on() resumes may be.)

@@ -6,6 +6,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <stop_token>
 #include <utility>
 #include <vector>
@@ -93,32 +94,21 @@ inline void drive(std::coroutine_handle<> coroutine) {
   drive_named();
 }
 
-/// Lets one go on whose turn it is. Which task runs then is for the caller to say, when it has let the last one go on.
-[[gnu::always_inline]] inline void run_ready(Ready& item) {
+/// Lets one go on whose turn it is; then `root` runs again.
+[[gnu::always_inline]] inline void run_ready(Ready& item, Root* root) {
   item.run(item);
   drive_named();
+  here().root = root;
 }
-
-/// Says at its end which task runs: the same as at its beginning.
-class RootStays {
- public:
-  RootStays() noexcept : root_(here().root) {}
-  RootStays(const RootStays&) = delete;
-  RootStays& operator=(const RootStays&) = delete;
-  ~RootStays() { here().root = root_; }
-
- private:
-  Root* const root_;
-};
 
 /// Resumes the coroutines that have no scheduler: after the waker's own work, and one after the other.
 inline void Everywhere::delivered() noexcept {
   Here& at = here();
   if (at.orphans == nullptr || std::exchange(at.resuming_orphans, true)) return;
-  const RootStays root;
+  Root* const root = at.root;
   while (Ready* const orphan = at.orphans) {
     at.orphans = std::exchange(orphan->next, nullptr);
-    run_ready(*orphan);
+    run_ready(*orphan, root);
   }
   at.resuming_orphans = false;
 }
@@ -133,9 +123,7 @@ class Numbers {
     const Hold hold;
     auto& spare = numbers().spare;
     if (spare.empty()) {
-      // There is room for all of them: giving one back can't fail.
-      const std::size_t made = numbers().last;
-      if (spare.capacity() <= made) spare.reserve(2 * made + 16);
+      make_room(spare, numbers().last);
       return ++numbers().last;
     }
     const std::uint32_t number = spare.back();
@@ -145,10 +133,22 @@ class Numbers {
 
   static void give_back(std::uint32_t number) noexcept {
     const Hold hold;
-    numbers().spare.push_back(number);
+    auto& spare = numbers().spare;
+    // Where there was no memory for it that number is not used again, of 2^30.
+    if (spare.size() < spare.capacity()) spare.push_back(number);
   }
 
  private:
+  // For all of them, so that giving one back can't fail, nor can this.
+  static void make_room(std::vector<std::uint32_t>& spare, std::size_t made) noexcept {
+    if (spare.capacity() > made) return;
+    try {
+      spare.reserve(2 * made + 16);
+    } catch (const std::bad_alloc&) {
+      // see give_back()
+    }
+  }
+
   struct State {
     Blocking<os::PrivateFutex>::ShortLock gate;
     std::vector<std::uint32_t> spare;

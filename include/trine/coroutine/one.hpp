@@ -105,18 +105,15 @@ class One final : public Pending<typename O::Result> {
 
   explicit One(O&& operation) : operation_(std::move(operation)) {
     node_.sleeper = this;
-    // It will be: what is made is awaited, or the program ends.
-    this->how_ = Waiting::suspended | (shielded<O> ? Waiting::not_cancelled : 0);
+    this->how_ = shielded<O> ? Waiting::not_cancelled : 0;
   }
   One(O&& operation, const Until& until) : One(std::move(operation)) {
-    this->awake();  // if there is no memory for the limit it has not begun
     try {
       this->set_limit(until);
     } catch (...) {
       give_all_up();
       throw;
     }
-    this->becomes(Waiting::suspended);
   }
   ~One() override {
     this->abandon();
@@ -126,7 +123,6 @@ class One final : public Pending<typename O::Result> {
   [[gnu::flatten]] bool suspend(std::coroutine_handle<> coroutine) override { return this->start_as(*this, coroutine); }
   bool suspend_for(Resumer* resumer, std::coroutine_handle<> coroutine) override {
     if (owned_by_task<O> && here().root != nullptr) {
-      this->awake();
       give_all_up();
       refuse_ownership();
     }
@@ -141,12 +137,7 @@ class One final : public Pending<typename O::Result> {
   }
 
   /// The first attempt, where none was made before. Where it is done, or throws, nobody awaits this.
-  bool begin() {
-    this->awake();
-    if (operation_.attempt()) return true;
-    this->becomes(Waiting::suspended);
-    return false;
-  }
+  bool begin() { return operation_.attempt(); }
   O& operation() noexcept { return operation_; }
 
   R take() override {

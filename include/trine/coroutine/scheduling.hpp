@@ -192,7 +192,7 @@ template <class Enough>
 void Scheduler::work(Enough enough) {
   if (several_) return work_in_line(std::move(enough), true);
   coroutine::Here& at = coroutine::here();
-  const coroutine::RootStays root;
+  coroutine::Root* const root = at.root;
   for (;;) {
     for (int step = 0; step < steps; ++step) {
       if (enough()) [[unlikely]]
@@ -202,7 +202,7 @@ void Scheduler::work(Enough enough) {
         break;
       // A comparison is cheaper than a store.
       if (at.waits != coroutine::most_waits) at.waits = coroutine::most_waits;
-      coroutine::run_ready(*item);
+      coroutine::run_ready(*item, root);
     }
     tend();
     if (!has_work()) idle(enough);

@@ -93,7 +93,7 @@ inline coroutine::Spawned* Scheduler::latest() noexcept {
 template <class Enough>
 void Scheduler::work_in_line(Enough enough, bool waits) {
   coroutine::Here& at = coroutine::here();
-  const coroutine::RootStays root;
+  coroutine::Root* const root = at.root;
   coroutine::Line& line = *at.line;
   for (;;) {
     for (int step = 0; step < steps; ++step) {
@@ -102,7 +102,7 @@ void Scheduler::work_in_line(Enough enough, bool waits) {
       coroutine::Ready* const item = line.take();
       if (item == nullptr) break;
       if (at.waits != coroutine::most_waits) at.waits = coroutine::most_waits;
-      coroutine::run_ready(*item);
+      coroutine::run_ready(*item, root);
     }
     tend(line);
     if (line.length() == 0 && arrived_.load(std::memory_order_relaxed) == 0) idle_in_line(line, enough, waits);

@@ -22,6 +22,7 @@ template <class W>
   if (wait.is(tidies) || (at.root != nullptr && at.root->cancel().stop_possible())) [[unlikely]]
     return start_tidily(self, nullptr);
   wait.by_ = at.scheduler;
+  wait.becomes(suspended);
   if (self.announce()) [[unlikely]] {
     wait.is_no_more(suspended);
     return false;

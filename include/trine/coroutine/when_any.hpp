@@ -77,7 +77,8 @@ using TimedResult = std::conditional_t<std::is_void_v<T>, bool, std::optional<co
 
 /// Runs a task until it has ended or the limit comes: then it is cancelled, that is destroyed where it waits, or when it
 /// next would, before this returns nothing (for void: false). A task that ended all the same has ended. As with when_any(), one
-/// that joins a TaskGroup joins it first, and the limit does not cut that off.
+/// that joins a TaskGroup joins it first, and the limit does not cut that off; nor does it end one that never has to wait, whose
+/// operations are all done at once, for ever: let such a loop `co_await Scheduler::current()->hop()` now and then.
 ///
 ///     if (auto answer = co_await trine::with_timeout(ask(server), 200ms)) use(*answer);
 template <class T, class B>
